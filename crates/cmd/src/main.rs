@@ -1,0 +1,2 @@
+//! The `pond` program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The durable log of a pond: rows, commits, replay, large files, maintenance.

@@ -1,0 +1,1 @@
+//! The pond as tables: providers, format readers, catalog, SQL sessions.

@@ -1,0 +1,1 @@
+//! The life of one pond: open, lock, transactions, recovery, maintenance.

@@ -1,0 +1,1 @@
+//! Ponds, data and faults for the tests of every crate.

@@ -1,0 +1,209 @@
+//! What can go wrong in a file system.
+//!
+//! Variants are things a caller may treat differently. Each has the facts
+//! needed to act; `Display` states this layer only, the source tells the rest.
+
+use std::sync::Arc;
+
+use crate::{EntryType, NameProblem, NodeId};
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A source error, shared so that [`Error`] can be cloned into several reports.
+pub type Source = Arc<dyn std::error::Error + Send + Sync>;
+
+/// An error of a file system or of its store.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A text is not a name.
+    #[error("`{}` is not a name: {problem}", name.escape_debug())]
+    BadName {
+        /// The text.
+        name: String,
+        /// What is wrong with it.
+        problem: NameProblem,
+    },
+    /// A text is not a path.
+    #[error("`{}` is not a path: {reason}", path.escape_debug())]
+    BadPath {
+        /// The text.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A text is not a glob.
+    #[error("`{}` is not a pattern: {reason}", pattern.escape_debug())]
+    BadPattern {
+        /// The text.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A text is not a node id.
+    #[error("`{}` is not a node id", text.escape_debug())]
+    BadNodeId {
+        /// The text.
+        text: String,
+    },
+    /// A text is not an entry type.
+    #[error("`{}` is not an entry type", text.escape_debug())]
+    BadEntryType {
+        /// The text.
+        text: String,
+    },
+    /// A text is not a BLAKE3 hash.
+    #[error("`{}` is not a BLAKE3 hash", text.escape_debug())]
+    BadHash {
+        /// The text.
+        text: String,
+    },
+    /// A text is not a content format.
+    #[error("`{}` is not a format of stored content", text.escape_debug())]
+    BadFormat {
+        /// The text.
+        text: String,
+    },
+    /// An attribute does not hold what its key promises.
+    #[error("attribute `{key}` can not be read: `{}`", value.escape_debug())]
+    BadAttribute {
+        /// The attribute's key.
+        key: String,
+        /// What it holds.
+        value: String,
+    },
+    /// Nothing is at this path.
+    #[error("`{path}` does not exist")]
+    NotFound {
+        /// The path, as far as it was resolved, and the rest of it.
+        path: String,
+        /// The deepest directory that does exist on the way.
+        deepest: String,
+    },
+    /// Something is at this path already.
+    #[error("`{path}` exists already")]
+    AlreadyExists {
+        /// The path.
+        path: String,
+    },
+    /// A directory was needed.
+    #[error("`{path}` is not a directory but {actual}")]
+    NotADirectory {
+        /// The path.
+        path: String,
+        /// What it is.
+        actual: EntryType,
+    },
+    /// A file was needed.
+    #[error("`{path}` is not a file but {actual}")]
+    NotAFile {
+        /// The path.
+        path: String,
+        /// What it is.
+        actual: EntryType,
+    },
+    /// A node of another type was needed.
+    #[error("`{path}` is {actual}, not {wanted}")]
+    WrongType {
+        /// The path.
+        path: String,
+        /// What was needed.
+        wanted: EntryType,
+        /// What it is.
+        actual: EntryType,
+    },
+    /// A directory that should go has entries.
+    #[error("directory `{path}` is not empty")]
+    NotEmpty {
+        /// The path.
+        path: String,
+    },
+    /// A directory can not move into itself, nor the root anywhere.
+    #[error("`{from}` can not move to `{to}`, which lies inside it")]
+    IntoItself {
+        /// The directory.
+        from: String,
+        /// The place inside it.
+        to: String,
+    },
+    /// Symlinks that lead round in a circle, or too far.
+    #[error("too many symlinks on the way to `{path}`")]
+    LinkLoop {
+        /// The path.
+        path: String,
+    },
+    /// The file has no such version.
+    #[error("`{path}` has no version {version} (its newest is {newest})")]
+    NoSuchVersion {
+        /// The path.
+        path: String,
+        /// The version asked for.
+        version: u64,
+        /// The newest there is.
+        newest: u64,
+    },
+    /// The store has no such node, or it is of another kind.
+    #[error("there is no such node: {id}")]
+    NoSuchNode {
+        /// The node.
+        id: NodeId,
+    },
+    /// The node is not a directory.
+    #[error("node {id} is not a directory")]
+    NotADirectoryNode {
+        /// The node.
+        id: NodeId,
+    },
+    /// The directory has no such name.
+    #[error("directory {dir} has no `{}`", name.escape_debug())]
+    NoSuchName {
+        /// The directory.
+        dir: NodeId,
+        /// The name.
+        name: String,
+    },
+    /// The directory has the name already.
+    #[error("directory {dir} has `{}` already", name.escape_debug())]
+    NameTaken {
+        /// The directory.
+        dir: NodeId,
+        /// The name.
+        name: String,
+    },
+    /// The directory to be taken away has entries.
+    #[error("directory node {id} is not empty")]
+    DirectoryNotEmpty {
+        /// The directory.
+        id: NodeId,
+    },
+    /// Stored content is not what was written.
+    #[error("content of version {version} is damaged: {what}")]
+    Damaged {
+        /// The file.
+        node: NodeId,
+        /// The version.
+        version: u64,
+        /// What was found.
+        what: String,
+    },
+    /// The store could not be read or written.
+    #[error("{doing}")]
+    Io {
+        /// What was being done, and to what.
+        doing: String,
+        /// The cause.
+        #[source]
+        source: Source,
+    },
+}
+
+impl Error {
+    /// An [`Error::Io`] with its cause.
+    pub fn io(
+        doing: impl Into<String>,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self::Io { doing: doing.into(), source: Arc::new(source) }
+    }
+}

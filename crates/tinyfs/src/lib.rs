@@ -1,0 +1,28 @@
+//! What a file system means to DuckPond: paths, nodes, entries, versions, and
+//! the [`Store`] that holds them.
+//!
+//! A store answers a handful of questions about nodes by id; everything a
+//! caller wants (paths, symlinks, globs, recursion, streaming) is built on
+//! those questions once, in `Fs`, and so is the same on every store.
+//!
+//! Always true: a name and its first content appear together; versions of a
+//! file are numbered densely from 1 and never change; listings are ordered by
+//! the bytes of their names; nothing here holds a whole file in memory.
+//!
+//! Deliberately not here: storage, Arrow, SQL, clocks and randomness.
+
+mod error;
+mod ids;
+mod name;
+mod node;
+mod series;
+mod store;
+
+pub use error::{Error, Result};
+pub use ids::{IdSource, SequentialIds};
+pub use name::{Name, NameProblem};
+pub use node::{
+    Attributes, ContentHash, Entry, EntryType, Format, Node, NodeId, Place, TimeRange, Version,
+};
+pub use series::{SeriesSpec, TimeUnit};
+pub use store::{Content, ContentWriter, NewNode, NewVersion, Store, WriteStore};

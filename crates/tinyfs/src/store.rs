@@ -1,0 +1,201 @@
+//! The contract between the file system and whatever holds it.
+//!
+//! [`Store`] is one consistent view: it never changes under a reader, except
+//! by that reader's own writes through [`WriteStore`]. Implementers write these
+//! few methods over plain data; callers use [`Fs`](crate::Fs).
+
+use std::fmt;
+use std::ops::Range;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+
+use crate::{
+    Attributes, ContentHash, Entry, EntryType, Format, Name, Node, NodeId, Result, TimeRange,
+    Version,
+};
+
+/// One consistent view of nodes and their contents.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// The root directory; it always exists.
+    fn root(&self) -> NodeId;
+
+    /// What is known of a node.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchNode`](crate::Error::NoSuchNode).
+    async fn node(&self, id: NodeId) -> Result<Node>;
+
+    /// The entry of this name in a directory; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchNode`](crate::Error::NoSuchNode),
+    /// [`Error::NotADirectoryNode`](crate::Error::NotADirectoryNode).
+    async fn lookup(&self, dir: NodeId, name: &str) -> Result<Option<Entry>>;
+
+    /// All entries of a directory, ordered by the bytes of their names.
+    ///
+    /// # Errors
+    /// As [`Store::lookup`].
+    async fn list(&self, dir: NodeId) -> Result<Vec<Entry>>;
+
+    /// Where a symlink points, as it was written.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchNode`](crate::Error::NoSuchNode), also when the node is
+    /// not a symlink.
+    async fn read_link(&self, link: NodeId) -> Result<String>;
+
+    /// The versions of a file as they were written, ascending by number.
+    /// Numbers are dense but for those a prune has dropped.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchNode`](crate::Error::NoSuchNode).
+    async fn versions(&self, file: NodeId) -> Result<Vec<Version>>;
+
+    /// The fewest versions and merged runs that together hold all rows of a
+    /// series, ascending by number. Without merged runs: its versions.
+    ///
+    /// # Errors
+    /// As [`Store::versions`].
+    async fn runs(&self, series: NodeId) -> Result<Vec<Version>> {
+        self.versions(series).await
+    }
+
+    /// The bytes of `range` in a version's content, exactly as many as asked;
+    /// the range lies within the content.
+    ///
+    /// Content kept [inline](crate::Place::Inline) is checked against its hash
+    /// before any of it is returned.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`](crate::Error::Damaged), [`Error::Io`](crate::Error::Io).
+    async fn read(&self, file: NodeId, version: &Version, range: Range<u64>) -> Result<Bytes>;
+}
+
+/// A store that takes changes. They are visible through it at once; whether
+/// and when others see them is the implementation's to say.
+#[async_trait]
+pub trait WriteStore: Store {
+    /// A stream for content that a version will then name. Content that is
+    /// finished and never named leaves nothing behind.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io).
+    async fn writer(&self) -> Result<Box<dyn ContentWriter>>;
+
+    /// Makes a node and its name, together.
+    ///
+    /// # Errors
+    /// [`Error::NotADirectoryNode`](crate::Error::NotADirectoryNode),
+    /// [`Error::NameTaken`](crate::Error::NameTaken).
+    async fn create(&self, dir: NodeId, name: &Name, node: NewNode) -> Result<NodeId>;
+
+    /// Adds a version to a file and returns its number.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchNode`](crate::Error::NoSuchNode), also when the node is
+    /// not a stored file.
+    async fn append(&self, file: NodeId, version: NewVersion) -> Result<u64>;
+
+    /// Replaces the attributes of a node.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchNode`](crate::Error::NoSuchNode).
+    async fn set_attributes(&self, node: NodeId, attributes: Attributes) -> Result<()>;
+
+    /// Takes a name away. Earlier views keep it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchName`](crate::Error::NoSuchName),
+    /// [`Error::DirectoryNotEmpty`](crate::Error::DirectoryNotEmpty).
+    async fn unlink(&self, dir: NodeId, name: &str) -> Result<()>;
+
+    /// Gives a node another name, in the same or another directory.
+    /// That a directory does not move into itself is the caller's to see to.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchName`](crate::Error::NoSuchName),
+    /// [`Error::NameTaken`](crate::Error::NameTaken).
+    async fn rename(&self, dir: NodeId, name: &str, to_dir: NodeId, to_name: &Name) -> Result<()>;
+}
+
+/// A stream of bytes into a store. Dropping it leaves nothing.
+#[async_trait]
+pub trait ContentWriter: AsyncWrite + Send + Unpin {
+    /// Ends the stream. When this returns, the content is where it will stay.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io).
+    async fn finish(self: Box<Self>) -> Result<Content>;
+}
+
+/// Finished content, to be named by a [`NewVersion`] in the same store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Hash of the bytes.
+    pub hash: ContentHash,
+    /// How many there are.
+    pub size_bytes: u64,
+}
+
+/// A version to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewVersion {
+    /// Its bytes.
+    pub content: Content,
+    /// How they are to be read.
+    pub format: Format,
+    /// Rows, for Parquet.
+    pub rows: Option<u64>,
+    /// Event times of its rows, absent when it has none.
+    pub time_range: Option<TimeRange>,
+    /// Properties of this version alone.
+    pub attributes: Attributes,
+}
+
+impl NewVersion {
+    /// A version of which nothing is known but its bytes.
+    #[must_use]
+    pub fn bytes(content: Content) -> Self {
+        Self {
+            content,
+            format: Format::Bytes,
+            rows: None,
+            time_range: None,
+            attributes: Attributes::new(),
+        }
+    }
+}
+
+/// A node to be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NewNode {
+    /// An empty directory.
+    Directory,
+    /// A symlink to this path.
+    Symlink {
+        /// Where it points, relative to its own directory unless absolute.
+        target: String,
+    },
+    /// A stored file with its first version.
+    File {
+        /// One of the stored file types.
+        entry_type: EntryType,
+        /// Properties that hold for all its versions.
+        attributes: Attributes,
+        /// The first version.
+        version: NewVersion,
+    },
+    /// A node computed by a factory.
+    Dynamic {
+        /// One of the dynamic types.
+        entry_type: EntryType,
+        /// The factory's name.
+        factory: String,
+        /// Its configuration is the first version.
+        version: NewVersion,
+    },
+}

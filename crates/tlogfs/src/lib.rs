@@ -1,0 +1,1 @@
+//! tinyfs on the oplog: snapshots, transactions, tables and series.
