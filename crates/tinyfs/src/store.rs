@@ -86,6 +86,14 @@ pub trait WriteStore: Store {
     /// [`Error::Io`](crate::Error::Io).
     async fn writer(&self) -> Result<Box<dyn ContentWriter>>;
 
+    /// The bytes of `range` in finished content that no version names yet, so
+    /// that it can be looked at before it is named.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io), also when this store did not finish
+    /// such content.
+    async fn read_content(&self, content: &Content, range: Range<u64>) -> Result<Bytes>;
+
     /// Makes a node and its name, together.
     ///
     /// # Errors
