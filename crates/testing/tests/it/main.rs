@@ -1,0 +1,3 @@
+//! Tests of what holds between the crates of the workspace.
+
+mod architecture;
