@@ -1,1 +1,24 @@
 //! The durable log of a pond: rows, commits, replay, large files, maintenance.
+//!
+//! A [`Log`] is one Delta table with a directory of large files beside it. A
+//! transaction is one [`Log::commit`]: one Delta commit with one Parquet file
+//! of rows, all or nothing, on the disk when it returns. A [`Snapshot`] is the
+//! log as it was at a transaction, and never changes.
+//!
+//! Always true: what was acknowledged survives a power cut; reads commit
+//! nothing and lock nothing; state at transaction N is a function of the rows
+//! with `txn_seq <= N`; content is checked against its hash before it is
+//! returned.
+//!
+//! Deliberately not here: the writer's lock (the steward's), what the rows
+//! mean as a file system (`tlogfs`), and clocks and ids (passed in). This is
+//! the only crate that names Delta Lake, and no type of it is public.
+
+mod error;
+mod rows;
+
+pub use error::{Error, Location, Result, Source};
+pub use rows::{
+    Changes, ContentSource, Counts, Covers, FORMAT_VERSION, INLINE_LIMIT, Identity, LinkRow,
+    MemoryContents, Stamped, TransactionMeta, TransactionRow, TxnKind, VersionRow,
+};
