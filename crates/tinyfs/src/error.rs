@@ -3,9 +3,10 @@
 //! Variants are things a caller may treat differently. Each has the facts
 //! needed to act; `Display` states this layer only, the source tells the rest.
 
+use std::io;
 use std::sync::Arc;
 
-use crate::{EntryType, NameProblem, NodeId};
+use crate::{ContentHash, EntryType, NameProblem, NodeId};
 
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -143,6 +144,47 @@ pub enum Error {
         /// The newest there is.
         newest: u64,
     },
+    /// The root directory can not be removed.
+    #[error("`{path}` is the root directory, which stays")]
+    IsRoot {
+        /// The path, as it was given.
+        path: String,
+    },
+    /// A factory computes the node, so it takes no writes.
+    #[error("`{path}` is computed ({actual}) and takes no writes")]
+    Computed {
+        /// The path.
+        path: String,
+        /// What it is.
+        actual: EntryType,
+    },
+    /// A file is too long for what was asked.
+    #[error("`{path}` has {size_bytes} bytes, more than the {limit_bytes} that fit here")]
+    TooLong {
+        /// The path.
+        path: String,
+        /// Its size.
+        size_bytes: u64,
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// A version is there but its bytes can not be had.
+    #[error("version {version} of `{path}` can not be read")]
+    Unreadable {
+        /// The path.
+        path: String,
+        /// The version.
+        version: u64,
+        /// The cause.
+        #[source]
+        source: Box<Error>,
+    },
+    /// A version should name content that was not written to its store.
+    #[error("no content with hash {hash} was written to this store")]
+    UnknownContent {
+        /// The content's hash.
+        hash: ContentHash,
+    },
     /// The store has no such node, or it is of another kind.
     #[error("there is no such node: {id}")]
     NoSuchNode {
@@ -205,5 +247,48 @@ impl Error {
         source: impl std::error::Error + Send + Sync + 'static,
     ) -> Self {
         Self::Io { doing: doing.into(), source: Arc::new(source) }
+    }
+
+    /// The error that came through an [`io::Error`], as the readers and writers
+    /// of this crate give it; any other becomes [`Error::Io`].
+    pub fn from_io(doing: impl Into<String>, error: io::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(error) => error,
+            Err(error) => Self::io(doing, error),
+        }
+    }
+
+    /// Whether it says that nothing is where something was looked for.
+    #[must_use]
+    pub const fn is_absence(&self) -> bool {
+        matches!(self, Self::NotFound { .. } | Self::NotADirectory { .. } | Self::LinkLoop { .. })
+    }
+
+    /// Whether stored content was found to be other than what was written.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Unreadable { source, .. } => source.is_damage(),
+            _ => false,
+        }
+    }
+
+    fn io_kind(&self) -> io::ErrorKind {
+        match self {
+            Self::NotFound { .. } | Self::NoSuchNode { .. } => io::ErrorKind::NotFound,
+            Self::Damaged { .. } => io::ErrorKind::InvalidData,
+            Self::Unreadable { source, .. } => source.io_kind(),
+            Self::Io { source, .. } => {
+                source.downcast_ref::<io::Error>().map_or(io::ErrorKind::Other, io::Error::kind)
+            }
+            _ => io::ErrorKind::Other,
+        }
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        Self::new(error.io_kind(), error)
     }
 }

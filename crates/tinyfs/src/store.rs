@@ -28,6 +28,20 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`Error::NoSuchNode`](crate::Error::NoSuchNode).
     async fn node(&self, id: NodeId) -> Result<Node>;
 
+    /// What is known of several nodes, in the order asked for.
+    ///
+    /// Stores that can answer many at once for less do so here.
+    ///
+    /// # Errors
+    /// As [`Store::node`], for the first that fails.
+    async fn nodes(&self, ids: &[NodeId]) -> Result<Vec<Node>> {
+        let mut nodes = Vec::with_capacity(ids.len());
+        for id in ids {
+            nodes.push(self.node(*id).await?);
+        }
+        Ok(nodes)
+    }
+
     /// The entry of this name in a directory; `None` when there is none.
     ///
     /// # Errors
@@ -54,6 +68,15 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`Error::NoSuchNode`](crate::Error::NoSuchNode).
     async fn versions(&self, file: NodeId) -> Result<Vec<Version>>;
+
+    /// The version of this number, as it was written; `None` when there is none.
+    ///
+    /// # Errors
+    /// As [`Store::versions`].
+    async fn version(&self, file: NodeId, number: u64) -> Result<Option<Version>> {
+        let versions = self.versions(file).await?;
+        Ok(versions.into_iter().find(|version| version.number == number))
+    }
 
     /// The fewest versions and merged runs that together hold all rows of a
     /// series, ascending by number. Without merged runs: its versions.
@@ -98,14 +121,15 @@ pub trait WriteStore: Store {
     ///
     /// # Errors
     /// [`Error::NotADirectoryNode`](crate::Error::NotADirectoryNode),
-    /// [`Error::NameTaken`](crate::Error::NameTaken).
+    /// [`Error::NameTaken`](crate::Error::NameTaken),
+    /// [`Error::UnknownContent`](crate::Error::UnknownContent).
     async fn create(&self, dir: NodeId, name: &Name, node: NewNode) -> Result<NodeId>;
 
     /// Adds a version to a file and returns its number.
     ///
     /// # Errors
     /// [`Error::NoSuchNode`](crate::Error::NoSuchNode), also when the node is
-    /// not a stored file.
+    /// not a stored file; [`Error::UnknownContent`](crate::Error::UnknownContent).
     async fn append(&self, file: NodeId, version: NewVersion) -> Result<u64>;
 
     /// Replaces the attributes of a node.

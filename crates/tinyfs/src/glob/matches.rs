@@ -1,0 +1,315 @@
+//! Finding what a pattern matches, one by one.
+//!
+//! Each open directory carries the positions in the pattern that it can be at,
+//! so it is read once however many ways lead to it, and only when one of them
+//! has a wildcard; for the rest, names are looked up.
+//!
+//! Always true: matches come in the order of the bytes of their paths, each
+//! once; a symlink that leads nowhere or round in a circle ends no search; `**`
+//! follows no symlinks, so every search ends.
+//!
+//! Deliberately not here: seeing changes that are made while it runs; they may
+//! or may not be seen.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use super::component::Segment;
+use super::{Glob, GlobOptions, Match, Step, deep, divide};
+use crate::{Entry, Error, Fs, Node, NodeId, NodePath, Result, Store, path};
+
+/// How many nodes are asked for at once.
+const NODES_AT_ONCE: usize = 256;
+
+/// The matches of a pattern, found as they are asked for.
+///
+/// It holds the listings of the directories on the way to the match at hand,
+/// and nothing of the others.
+pub struct Matches<S: ?Sized = dyn Store> {
+    fs: Fs<S>,
+    glob: Glob,
+    options: GlobOptions,
+    started: bool,
+    frames: Vec<Frame>,
+}
+
+impl<S: ?Sized> fmt::Debug for Matches<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Matches").field("pattern", &self.glob.pattern).finish_non_exhaustive()
+    }
+}
+
+/// An open directory.
+struct Frame {
+    /// Its path as the pattern came to it.
+    shown: String,
+    /// Its path without symlinks.
+    physical: String,
+    /// The name by which it was come to, and whether that was a symlink's;
+    /// `None` for the directory that the search starts in.
+    step: Option<(String, bool)>,
+    /// What is left to do in it, the next last.
+    left: Vec<Item>,
+}
+
+enum Item {
+    Found { entry: Entry, node: Option<Node> },
+    Enter(Enter),
+}
+
+struct Enter {
+    name: String,
+    link: bool,
+    dir: NodeId,
+    physical: String,
+    states: Vec<usize>,
+}
+
+impl Item {
+    /// Orders as the paths do: what is in a directory comes after names that
+    /// are the directory's with something below `/` appended.
+    fn order(&self, other: &Self) -> Ordering {
+        self.key().cmp(other.key())
+    }
+
+    fn key(&self) -> impl Iterator<Item = u8> {
+        let (name, slash) = match self {
+            Self::Found { entry, .. } => (entry.name.as_str(), None),
+            Self::Enter(enter) => (enter.name.as_str(), Some(b'/')),
+        };
+        name.bytes().chain(slash)
+    }
+}
+
+/// Where a name leads from the states of a directory.
+#[derive(Default)]
+struct Moves {
+    /// Whether the name ends a match.
+    found: bool,
+    /// States for what is in it, by components that name it.
+    named: Vec<usize>,
+    /// States for what is in it, by `**`.
+    deep: Vec<usize>,
+}
+
+impl<S: Store + ?Sized> Matches<S> {
+    pub(super) const fn new(fs: Fs<S>, glob: Glob, options: GlobOptions) -> Self {
+        Self { fs, glob, options, started: false, frames: Vec::new() }
+    }
+
+    /// The next match; `None` after the last.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn next(&mut self) -> Result<Option<Match>> {
+        if !self.started {
+            self.started = true;
+            if let Some(found) = self.start().await? {
+                return Ok(Some(found));
+            }
+        }
+        while let Some(frame) = self.frames.last_mut() {
+            match frame.left.pop() {
+                None => drop(self.frames.pop()),
+                Some(Item::Enter(enter)) => {
+                    let shown = path::join(&frame.shown, &enter.name);
+                    let frame = self.open(shown, enter).await?;
+                    self.frames.push(frame);
+                }
+                Some(Item::Found { entry, node: None }) => {
+                    frame.left.push(Item::Found { entry, node: None });
+                    self.fetch().await?;
+                }
+                Some(Item::Found { entry, node: Some(node) }) => {
+                    if let Some(found) = self.found(&entry, node).await? {
+                        return Ok(Some(found));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The matches as a stream, which ends with the first error.
+    pub fn into_stream(self) -> impl futures::Stream<Item = Result<Match>> + Send {
+        futures::stream::try_unfold(self, |mut matches| async move {
+            Ok(matches.next().await?.map(|found| (found, matches)))
+        })
+    }
+
+    /// Opens the directory that the search starts in; when the pattern is that
+    /// directory's path, it is the match.
+    async fn start(&mut self) -> Result<Option<Match>> {
+        let base = match absent(self.fs.resolve(&self.glob.base.to_string()).await)? {
+            Some(base) if base.node.entry_type.is_directory() => base,
+            _ => return Ok(None),
+        };
+        if self.glob.segments.is_empty() {
+            return Ok(Some(Match { path: base, captures: Vec::new() }));
+        }
+        let enter = Enter {
+            name: String::new(),
+            link: false,
+            dir: base.id(),
+            physical: base.path.clone(),
+            states: vec![0],
+        };
+        let frame = Frame { step: None, ..self.open(base.path, enter).await? };
+        self.frames.push(frame);
+        Ok(None)
+    }
+
+    /// Finds out what is to be done in a directory.
+    async fn open(&self, shown: String, enter: Enter) -> Result<Frame> {
+        let states = self.closure(&enter.states);
+        let mut left = Vec::new();
+        for entry in self.candidates(enter.dir, &states).await? {
+            let moves = self.moves(&states, entry.name.as_str());
+            left.extend(self.enter(&enter.physical, &entry, &moves).await?.map(Item::Enter));
+            if moves.found {
+                left.push(Item::Found { entry, node: None });
+            }
+        }
+        left.sort_by(|one, other| other.order(one));
+        let step = Some((enter.name, enter.link));
+        Ok(Frame { shown, physical: enter.physical, step, left })
+    }
+
+    /// The states with those that `**` reaches by standing for nothing.
+    fn closure(&self, states: &[usize]) -> Vec<usize> {
+        let segments = &self.glob.segments;
+        let mut all = Vec::with_capacity(states.len());
+        for &state in states {
+            let mut state = state;
+            all.push(state);
+            while matches!(segments[state], Segment::AnyDepth) && state + 1 < segments.len() {
+                state += 1;
+                all.push(state);
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The entries that may match: those named, or all where there is a
+    /// wildcard.
+    async fn candidates(&self, dir: NodeId, states: &[usize]) -> Result<Vec<Entry>> {
+        let store = self.fs.store();
+        let mut names: Vec<&str> = Vec::with_capacity(states.len());
+        for &state in states {
+            match &self.glob.segments[state] {
+                Segment::Literal(name) => names.push(name.as_str()),
+                _ => return store.list(dir).await,
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        let mut entries = Vec::with_capacity(names.len());
+        for name in names {
+            entries.extend(store.lookup(dir, name).await?);
+        }
+        Ok(entries)
+    }
+
+    fn moves(&self, states: &[usize], name: &str) -> Moves {
+        let mut moves = Moves::default();
+        for &state in states {
+            let segment = &self.glob.segments[state];
+            let closing = state + 1 == self.glob.segments.len();
+            if matches!(segment, Segment::AnyDepth) {
+                if deep(&Step { name, link: false }, self.options) {
+                    moves.deep.push(state);
+                    moves.found |= closing;
+                }
+            } else if segment.is_match(name, self.options) {
+                if closing {
+                    moves.found = true;
+                } else {
+                    moves.named.push(state + 1);
+                }
+            }
+        }
+        moves
+    }
+
+    /// How to go into an entry; `None` when there is nothing to go into, or no
+    /// reason to.
+    async fn enter(&self, dir: &str, entry: &Entry, moves: &Moves) -> Result<Option<Enter>> {
+        let name = entry.name.as_str();
+        let physical = path::join(dir, name);
+        if entry.entry_type.is_directory() {
+            let states: Vec<usize> = moves.named.iter().chain(&moves.deep).copied().collect();
+            let enter =
+                Enter { name: name.to_owned(), link: false, dir: entry.node, physical, states };
+            return Ok((!enter.states.is_empty()).then_some(enter));
+        }
+        if !entry.entry_type.is_symlink() || moves.named.is_empty() {
+            return Ok(None);
+        }
+        let target = absent(self.fs.resolve(&physical).await)?;
+        Ok(target.filter(|target| target.node.entry_type.is_directory()).map(|target| Enter {
+            name: name.to_owned(),
+            link: true,
+            dir: target.id(),
+            physical: target.path,
+            states: moves.named.clone(),
+        }))
+    }
+
+    /// Asks for the nodes of the next matches in the directory at hand.
+    async fn fetch(&mut self) -> Result<()> {
+        let Some(frame) = self.frames.last_mut() else { return Ok(()) };
+        let mut slots = Vec::new();
+        let mut entries = Vec::new();
+        for item in frame.left.iter_mut().rev() {
+            if let Item::Found { entry, node: slot @ None } = item {
+                entries.push(entry.clone());
+                slots.push(slot);
+            }
+            if slots.len() == NODES_AT_ONCE {
+                break;
+            }
+        }
+        let nodes = self.fs.nodes(&entries).await?;
+        for (slot, node) in slots.into_iter().zip(nodes) {
+            *slot = Some(node);
+        }
+        Ok(())
+    }
+
+    /// Makes a match of an entry in the directory at hand; `None` when the
+    /// pattern wants directories and it is none.
+    async fn found(&self, entry: &Entry, node: Node) -> Result<Option<Match>> {
+        let Some(frame) = self.frames.last() else { return Ok(None) };
+        let name = entry.name.as_str();
+        let mut node = node;
+        if node.entry_type.is_symlink() && (self.options.follow || self.glob.directory) {
+            let target = absent(self.fs.resolve(&path::join(&frame.physical, name)).await)?;
+            node = target.map_or(node, |target| target.node);
+        }
+        if self.glob.directory && !node.entry_type.is_directory() {
+            return Ok(None);
+        }
+        let path = NodePath { path: path::join(&frame.shown, name), node };
+        Ok(Some(Match { path, captures: self.captures(name) }))
+    }
+
+    fn captures(&self, name: &str) -> Vec<String> {
+        let way = self.frames.iter().filter_map(|frame| frame.step.as_ref());
+        let mut steps: Vec<Step<'_>> = way.map(|(name, link)| Step { name, link: *link }).collect();
+        steps.push(Step { name, link: false });
+        // The search came here by the pattern, so there is a way to divide it.
+        divide(&self.glob.segments, &steps, self.options).unwrap_or_default()
+    }
+}
+
+/// `None` for a symlink that leads nowhere, in a circle or through a file.
+fn absent(found: Result<NodePath>) -> Result<Option<NodePath>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_absence() => Ok(None),
+        Err(Error::BadPath { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
