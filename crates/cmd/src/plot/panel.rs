@@ -131,7 +131,10 @@ mod tests {
         let series = Series::new("s", None, points);
         assert_eq!(lengths(&series, &axis(0, 200)), [4, 5, 1]);
         assert_eq!(lengths(&series, &axis(0, 70)), [4, 3]);
-        assert_eq!(lengths(&Series { break_after_us: Some(i64::MAX), ..series }, &axis(0, 200)), [4, 6]);
+        assert_eq!(
+            lengths(&Series { break_after_us: Some(i64::MAX), ..series }, &axis(0, 200)),
+            [4, 6]
+        );
     }
 
     #[test]
@@ -143,7 +146,8 @@ mod tests {
 
     #[test]
     fn a_chart_of_gaps_has_no_span() {
-        let chart = Chart::new("", TimeZone::UTC, vec![Series::new("s", None, vec![Point::gap(3)])]);
+        let chart =
+            Chart::new("", TimeZone::UTC, vec![Series::new("s", None, vec![Point::gap(3)])]);
         assert_eq!(span(&chart), None);
     }
 }

@@ -125,9 +125,10 @@ fn heading(out: &mut String, chart: &Chart, frame: &Frame) -> f64 {
     let room = frame.width - 2.0 * MARGIN;
     let mut y = MARGIN - 6.0;
     if !chart.title.is_empty() {
-        y += 20.0;
-        let title = shortened(&chart.title, room / TITLE_COLUMN);
-        text(out, "t", MARGIN, y, Anchor::Start, &title);
+        for line in in_two_lines(&chart.title, room / TITLE_COLUMN) {
+            y += 22.0;
+            text(out, "t", MARGIN, y, Anchor::Start, &line);
+        }
     }
     if !chart.subtitle.is_empty() {
         y += 20.0;
@@ -221,7 +222,8 @@ impl Plot<'_> {
         let bottom = self.top + self.height;
         let mut upright = String::new();
         for tick in &self.time.ticks {
-            let _ = write!(upright, "M{} {}V{}", Px(self.x(tick.time_us)), Px(self.top), Px(bottom));
+            let _ =
+                write!(upright, "M{} {}V{}", Px(self.x(tick.time_us)), Px(self.top), Px(bottom));
         }
         if !upright.is_empty() {
             let _ = writeln!(out, r#"<path class="v" d="{upright}"/>"#);
@@ -348,8 +350,10 @@ fn document(chart: &Chart, body: &str, width: f64, height: f64) -> String {
 /// The picture in words, for those who can not see it.
 fn description(chart: &Chart) -> String {
     let day = |us: i64| {
-        jiff::Timestamp::from_microsecond(us)
-            .map_or_else(|_| us.to_string(), |at| at.to_zoned(chart.zone.clone()).date().to_string())
+        jiff::Timestamp::from_microsecond(us).map_or_else(
+            |_| us.to_string(),
+            |at| at.to_zoned(chart.zone.clone()).date().to_string(),
+        )
     };
     let mut words = match span(chart) {
         Some((from, to)) => format!("Line chart from {} to {}.", day(from), day(to)),
@@ -469,6 +473,19 @@ fn columns_of(character: char) -> f64 {
     if u32::from(character) < 0x1100 { 1.0 } else { 2.0 }
 }
 
+/// A text on one line or, where that does not do, on two, broken at a space.
+fn in_two_lines(text: &str, columns: f64) -> Vec<String> {
+    let fits = |text: &str| text.chars().map(columns_of).sum::<f64>() <= columns;
+    if fits(text) {
+        return vec![text.to_owned()];
+    }
+    let spaces = text.match_indices(' ').map(|(at, _)| at);
+    match spaces.take_while(|at| fits(&text[..*at])).last() {
+        Some(at) => vec![text[..at].to_owned(), shortened(&text[at + 1..], columns)],
+        None => vec![shortened(text, columns)],
+    }
+}
+
 /// A text cut to about `columns`, with an ellipsis where something is missing.
 fn shortened(text: &str, columns: f64) -> String {
     let needed: f64 = text.chars().map(columns_of).sum();
@@ -535,5 +552,141 @@ impl std::fmt::Display for Escaped<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+
+    const HOUR: i64 = 3_600_000_000;
+
+    fn line(name: &str, unit: &str, values: &[f64]) -> Series {
+        let points = values
+            .iter()
+            .zip(0..)
+            .map(|(value, hour)| Point::reduced(hour * HOUR, value - 1.0, *value, value + 1.0))
+            .collect();
+        Series::new(name, Some(unit.to_owned()), points)
+    }
+
+    fn draw(series: Vec<Series>) -> String {
+        svg(&Chart::new("Level", TimeZone::UTC, series), SvgOptions::default())
+    }
+
+    /// The drawing commands of the only path of a class.
+    fn path(svg: &str, class: &str) -> String {
+        let start = svg.rfind(&format!(r#"<path class="{class}" d=""#)).expect("a path");
+        svg[start..].split('"').nth(3).expect("commands").to_owned()
+    }
+
+    #[test]
+    fn hostile_names_are_escaped() {
+        let series = line("</text><script>&\"'\u{1b}\u{0}\u{ffff}", "]]>", &[1.0, 2.0]);
+        let chart =
+            Chart { subtitle: "<b>".into(), ..Chart::new("<i>&", TimeZone::UTC, vec![series]) };
+        let svg = svg(&chart, SvgOptions::default());
+        for bad in ["<script", "<b>", "<i>", "\u{1b}", "\u{0}", "\u{ffff}", "]]>"] {
+            assert!(!svg.contains(bad), "{bad:?}");
+        }
+        assert!(svg.contains("&lt;/text&gt;&lt;script&gt;&amp;&quot;&#39;\u{fffd}"));
+    }
+
+    #[test]
+    fn nothing_outside_is_referred_to() {
+        let svg = draw(vec![line("a", "m", &[1.0, 2.0])]);
+        let rest = svg.replace("http://www.w3.org/2000/svg", "");
+        for bad in ["http", "href", "url(", "@import", "<script", "onload"] {
+            assert!(!rest.contains(bad), "{bad}");
+        }
+        assert!(svg.contains("prefers-color-scheme:dark"));
+        assert!(svg.contains("<title>Level</title>\n<desc>Line chart from 1970-01-01"));
+    }
+
+    #[test]
+    fn gaps_are_not_joined() {
+        let whole = draw(vec![line("a", "m", &[1.0, 2.0, 3.0, 4.0])]);
+        assert_eq!(path(&whole, "s0").matches('M').count(), 1);
+        let broken = draw(vec![line("a", "m", &[1.0, 2.0, f64::NAN, 4.0])]);
+        assert_eq!(path(&broken, "s0").matches('M').count(), 2);
+        assert_eq!(path(&broken, "b0").matches('Z').count(), 2);
+        assert!(path(&broken, "s0").ends_with("h0"), "a lone reading is a dot");
+        assert!(!broken.contains("NaN"));
+    }
+
+    #[test]
+    fn bands_close_around_least_and_greatest() {
+        let svg = draw(vec![line("a", "m", &[1.0, 2.0])]);
+        assert_eq!(path(&svg, "b0").matches('L').count(), 3);
+        let points = vec![Point::reading(0, 1.0), Point::reading(HOUR, 2.0)];
+        let plain = draw(vec![Series::new("a", None, points)]);
+        assert!(!plain.contains(r#"class="b0""#) && !plain.contains("Band:"));
+    }
+
+    #[test]
+    fn each_unit_has_a_panel() {
+        let svg = draw(vec![
+            line("a", "m", &[1.0, 2.0]),
+            line("b", "°C", &[1.0, 2.0]),
+            line("c", "m", &[1.0, 2.0]),
+        ]);
+        assert_eq!(svg.matches(r#"class="v""#).count(), 2);
+        assert_eq!(svg.matches(">°C</text>").count(), 1);
+    }
+
+    #[test]
+    fn a_chart_without_readings_says_so() {
+        for series in [vec![], vec![line("a", "m", &[])], vec![line("a", "m", &[f64::NAN])]] {
+            assert!(draw(series).contains("No readings to draw."));
+        }
+    }
+
+    #[test]
+    fn extremes_are_drawn_without_a_panic() {
+        let points = vec![
+            Point::reading(i64::MIN, f64::MAX),
+            Point::reading(0, f64::MIN),
+            Point::reduced(i64::MAX, f64::MAX, f64::MIN, f64::MIN_POSITIVE),
+        ];
+        let chart = Chart::new(
+            "x".repeat(5_000),
+            TimeZone::UTC,
+            vec![Series::new("水".repeat(900), None, points)],
+        );
+        for size in [f64::NAN, f64::NEG_INFINITY, 0.0, 1.0, f64::INFINITY] {
+            let svg = svg(&chart, SvgOptions { width: size, panel_height: size });
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{size}");
+        }
+    }
+
+    #[test]
+    fn labels_of_the_time_axis_do_not_overlap() {
+        for hours in [1, 7, 30, 200, 2_000, 40_000] {
+            let points = (0..=hours).map(|n| Point::reading(n * HOUR, 1.0)).collect();
+            let chart = Chart::new("", TimeZone::UTC, vec![Series::new("a", None, points)]);
+            for width in [320.0, 640.0, 960.0, 2_000.0] {
+                let svg = svg(&chart, SvgOptions { width, panel_height: 100.0 });
+                let mut ends: std::collections::BTreeMap<String, f64> = Default::default();
+                for label in svg.lines().filter(|line| line.contains("middle")) {
+                    let field: Vec<&str> = label.split(['"', '<', '>']).collect();
+                    let (x, y): (f64, _) = (field[4].parse().unwrap(), field[6].to_owned());
+                    let half = field[9].chars().count() as f64 * COLUMN / 2.0;
+                    assert!(x - half >= 0.0 && x + half <= width, "{label}");
+                    let end = ends.entry(y).or_insert(0.0);
+                    assert!(*end <= x - half, "{width} {hours}: {label}");
+                    *end = x + half;
+                }
+                assert!(!ends.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_title_takes_two_lines() {
+        assert_eq!(in_two_lines("one two three", 8.0), ["one two", "three"]);
+        assert_eq!(in_two_lines("one two three four five", 8.0), ["one two", "three f…"]);
+        assert_eq!(in_two_lines("incomprehensible", 8.0), ["incompr…"]);
     }
 }

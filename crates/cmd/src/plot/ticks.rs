@@ -307,7 +307,8 @@ impl Step {
 
     /// The ticks of this step in a range.
     fn between(self, low_us: i64, high_us: i64, zone: &TimeZone) -> Vec<Zoned> {
-        let zoned = |us: i64| Timestamp::from_microsecond(us).ok().map(|at| at.to_zoned(zone.clone()));
+        let zoned =
+            |us: i64| Timestamp::from_microsecond(us).ok().map(|at| at.to_zoned(zone.clone()));
         let (Some(low), Some(high)) = (zoned(low_us), zoned(high_us)) else { return Vec::new() };
         let (first, last) = (low.date(), high.date());
         match self {
