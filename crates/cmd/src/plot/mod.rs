@@ -15,6 +15,8 @@
 //! detection.
 
 mod chart;
+mod measure;
+mod palette;
 mod panel;
 mod svg;
 mod terminal;

@@ -10,6 +10,8 @@
 use std::fmt::Write;
 
 use super::chart::{Chart, Point, Series};
+use super::measure::{COLUMN, in_two_lines, shortened, text_width};
+use super::palette::{COLOURS, style};
 use super::panel::{Panel, has_band, pieces, span};
 use super::ticks::{TimeAxis, ValueAxis, place};
 
@@ -30,8 +32,6 @@ impl Default for SvgOptions {
 
 /// Around everything.
 const MARGIN: f64 = 24.0;
-/// One character of a 12-pixel label, on the wide side for the usual fonts.
-const COLUMN: f64 = 7.0;
 /// One character of the heading.
 const TITLE_COLUMN: f64 = 11.5;
 /// Between two lines of labels.
@@ -46,17 +46,6 @@ const GRID_APART: f64 = 48.0;
 const SWATCH: f64 = 24.0;
 /// Between two entries of the legend.
 const BETWEEN_ENTRIES: f64 = 22.0;
-
-/// Colours that people with any kind of colour vision tell apart, after Okabe
-/// and Ito: on light ground (at least 4.5 to 1 against it) and on dark.
-const COLOURS: [(&str, &str); 6] = [
-    ("#0b6fb8", "#5db2f0"),
-    ("#b8480a", "#f28b52"),
-    ("#00745a", "#3fc79d"),
-    ("#a1478a", "#e59bcb"),
-    ("#7d5a00", "#e3b341"),
-    ("#5b6472", "#aab4c2"),
-];
 
 /// Draws `chart` as a self-contained SVG document.
 #[must_use]
@@ -375,76 +364,6 @@ fn description(chart: &Chart) -> String {
     words
 }
 
-/// The style sheet: plain classes twice, since not every reader of SVG knows
-/// variables. All are below one class, so that a page may take the picture in.
-fn style(out: &mut String) {
-    out.push_str(
-        ".pond-chart text{font:12px system-ui,-apple-system,\"Segoe UI\",Roboto,\"Helvetica Neue\",\"Noto Sans\",Arial,sans-serif;font-variant-numeric:tabular-nums}
-.pond-chart .t{font-size:18px;font-weight:600}
-.pond-chart path{fill:none}
-.pond-chart [class^=s]{stroke-width:1.75;stroke-linejoin:round;stroke-linecap:round}
-.pond-chart .d{stroke-dasharray:7 4}
-.pond-chart [class^=b]{opacity:.2;stroke:none}
-",
-    );
-    theme(out, &LIGHT);
-    out.push_str("@media (prefers-color-scheme:dark){\n");
-    theme(out, &DARK);
-    out.push_str("}\n");
-}
-
-/// The colours of everything but the lines.
-struct Theme {
-    ground: &'static str,
-    ink: &'static str,
-    muted: &'static str,
-    upright_grid: &'static str,
-    level_grid: &'static str,
-    zero: &'static str,
-    line: fn(&(&'static str, &'static str)) -> &'static str,
-}
-
-const LIGHT: Theme = Theme {
-    ground: "#ffffff",
-    ink: "#1c2430",
-    muted: "#5b6675",
-    upright_grid: "#f1f3f6",
-    level_grid: "#e3e7ec",
-    zero: "#aeb7c2",
-    line: |(light, _)| light,
-};
-
-const DARK: Theme = Theme {
-    ground: "#14181f",
-    ink: "#e6eaf0",
-    muted: "#9aa5b4",
-    upright_grid: "#1f252e",
-    level_grid: "#2a323d",
-    zero: "#566273",
-    line: |(_, dark)| dark,
-};
-
-fn theme(out: &mut String, theme: &Theme) {
-    let Theme { ground, ink, muted, upright_grid, level_grid, zero, line } = theme;
-    let _ = write!(
-        out,
-        ".pond-chart .g{{fill:{ground}}}
-.pond-chart .t,.pond-chart .l,.pond-chart .n{{fill:{ink}}}
-.pond-chart .m{{fill:{muted}}}
-.pond-chart .v{{stroke:{upright_grid}}}
-.pond-chart .h{{stroke:{level_grid}}}
-.pond-chart .z{{stroke:{zero}}}
-"
-    );
-    for (index, colours) in COLOURS.iter().enumerate() {
-        let colour = line(colours);
-        let _ = writeln!(
-            out,
-            ".pond-chart .s{index}{{stroke:{colour}}}.pond-chart .b{index}{{fill:{colour}}}"
-        );
-    }
-}
-
 /// Where a text stands to its point.
 #[derive(Clone, Copy)]
 enum Anchor {
@@ -461,48 +380,6 @@ fn text(out: &mut String, class: &str, x: f64, y: f64, anchor: Anchor, content: 
     };
     let (x, y, content) = (Px(x), Px(y), Escaped(content));
     let _ = writeln!(out, r#"<text class="{class}" x="{x}" y="{y}"{anchor}>{content}</text>"#);
-}
-
-/// About as wide as a label is drawn.
-fn text_width(text: &str) -> f64 {
-    text.chars().map(columns_of).sum::<f64>() * COLUMN
-}
-
-/// Scripts beyond Latin, Greek and Cyrillic are mostly as wide as high.
-fn columns_of(character: char) -> f64 {
-    if u32::from(character) < 0x1100 { 1.0 } else { 2.0 }
-}
-
-/// A text on one line or, where that does not do, on two, broken at a space.
-fn in_two_lines(text: &str, columns: f64) -> Vec<String> {
-    let fits = |text: &str| text.chars().map(columns_of).sum::<f64>() <= columns;
-    if fits(text) {
-        return vec![text.to_owned()];
-    }
-    let spaces = text.match_indices(' ').map(|(at, _)| at);
-    match spaces.take_while(|at| fits(&text[..*at])).last() {
-        Some(at) => vec![text[..at].to_owned(), shortened(&text[at + 1..], columns)],
-        None => vec![shortened(text, columns)],
-    }
-}
-
-/// A text cut to about `columns`, with an ellipsis where something is missing.
-fn shortened(text: &str, columns: f64) -> String {
-    let needed: f64 = text.chars().map(columns_of).sum();
-    if needed <= columns {
-        return text.to_owned();
-    }
-    let mut used = 1.0;
-    let mut kept: String = text
-        .chars()
-        .take_while(|character| {
-            used += columns_of(*character);
-            used <= columns
-        })
-        .collect();
-    kept.truncate(kept.trim_end().len());
-    kept.push('…');
-    kept
 }
 
 /// A length in pixels, to a tenth.
@@ -681,12 +558,5 @@ mod tests {
                 assert!(!ends.is_empty());
             }
         }
-    }
-
-    #[test]
-    fn a_long_title_takes_two_lines() {
-        assert_eq!(in_two_lines("one two three", 8.0), ["one two", "three"]);
-        assert_eq!(in_two_lines("one two three four five", 8.0), ["one two", "three f…"]);
-        assert_eq!(in_two_lines("incomprehensible", 8.0), ["incompr…"]);
     }
 }
