@@ -15,6 +15,7 @@ mod error;
 pub mod fs;
 pub mod glob;
 mod ids;
+pub mod memory;
 mod name;
 mod node;
 pub mod path;
@@ -26,6 +27,7 @@ pub use error::{Error, Result, Source};
 pub use fs::{Fs, NodePath, Target, WorkingDir};
 pub use glob::{Glob, GlobOptions, Match, Matches, Visitor};
 pub use ids::{IdSource, SequentialIds};
+pub use memory::{MemoryDirectory, MemoryFile, MemoryNode, MemoryStore, MemorySymlink, MemoryView};
 pub use name::{NAME_MAX_BYTES, Name, NameProblem};
 pub use node::{
     Attributes, ContentHash, Entry, EntryType, Format, Node, NodeId, Place, TimeRange, Version,
