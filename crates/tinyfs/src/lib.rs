@@ -11,6 +11,7 @@
 //!
 //! Deliberately not here: storage, Arrow, SQL, clocks and randomness.
 
+pub mod contract;
 mod error;
 pub mod fs;
 pub mod glob;

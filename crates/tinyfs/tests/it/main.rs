@@ -1,0 +1,3 @@
+//! Tests of what `tinyfs` offers, a module a theme.
+
+mod contract;
