@@ -1,0 +1,3 @@
+SELECT substr(CAST(CAST(to_local_time(time AT TIME ZONE 'America/Los_Angeles') AS DATE) AS VARCHAR), 1, 7) AS month,
+    count(water_level_m) AS readings, sum(water_level_m) AS sum, avg(water_level_m) AS avg, min(water_level_m) AS min, max(water_level_m) AS max
+FROM '/tides/noyo.series' GROUP BY 1 ORDER BY 1
