@@ -14,11 +14,27 @@
 //! mean as a file system (`tlogfs`), and clocks and ids (passed in). This is
 //! the only crate that names Delta Lake, and no type of it is public.
 
+mod cache;
+mod canonical;
+mod checkpoint;
+mod columns;
+mod delta;
+mod durable;
 mod error;
+mod file;
+mod large;
+mod log;
+mod medium;
+mod reader;
 mod rows;
+mod snapshot;
 
 pub use error::{Error, Location, Result, Source};
+pub use large::{ContentSink, Finished, LargeFiles};
+pub use log::{Committed, Head, Log, LogOptions, Outcome};
+pub use medium::{Disk, Medium};
 pub use rows::{
     Changes, ContentSource, Counts, Covers, FORMAT_VERSION, INLINE_LIMIT, Identity, LinkRow,
     MemoryContents, Stamped, TransactionMeta, TransactionRow, TxnKind, VersionRow,
 };
+pub use snapshot::Snapshot;

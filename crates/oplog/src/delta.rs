@@ -1,0 +1,549 @@
+//! The Delta log: its commit files and what replaying them gives.
+//!
+//! Commit files are written and replayed here by the Delta protocol, and not
+//! through delta-rs, because an open then reads each file once and keeps only
+//! what is needed, and because a commit file that is empty, cut short or
+//! changed is found: its first line carries the BLAKE3 of the others. (An
+//! empty commit file reads as a commit without actions elsewhere.) Checkpoints
+//! are delta-rs's, made and read by it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tinyfs::ContentHash;
+use uuid::Uuid;
+
+use crate::file::LiveFile;
+use crate::{Error, FORMAT_VERSION, Identity, Result, columns};
+
+const LOG: &str = "_delta_log";
+
+/// Keys of the table's configuration.
+mod key {
+    pub(super) const POND_ID: &str = "pond.id";
+    pub(super) const BIRTHPLACE: &str = "pond.birthplace";
+    pub(super) const CREATED: &str = "pond.created_us";
+    pub(super) const FORMAT: &str = "pond.format";
+    pub(super) const OLDEST: &str = "pond.oldest";
+    pub(super) const ANCHOR: &str = "pond.anchor";
+}
+
+/// What a prune has left: everything is there when `oldest` is 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Horizon {
+    /// The oldest transaction whose state can be seen.
+    pub(crate) oldest: u64,
+    /// The hash of the transaction before the first that is still there.
+    pub(crate) anchor: ContentHash,
+}
+
+/// The table as its log says.
+#[derive(Clone, Debug)]
+pub(crate) struct TableState {
+    pub(crate) delta_version: u64,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) horizon: Horizon,
+    /// Ordered by first transaction, then by path.
+    pub(crate) files: Arc<Vec<LiveFile>>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Add {
+    path: String,
+    partition_values: HashMap<String, String>,
+    size: u64,
+    modification_time: i64,
+    data_change: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stats: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<HashMap<String, Option<String>>>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Remove {
+    path: String,
+    data_change: bool,
+    deletion_timestamp: i64,
+    extended_file_metadata: bool,
+    partition_values: HashMap<String, String>,
+    size: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MetaData {
+    #[serde(default)]
+    configuration: HashMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Protocol {
+    min_reader_version: u32,
+    min_writer_version: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct CommitInfo {
+    pond: Option<Stamp>,
+}
+
+/// What our commits say about themselves in their first line.
+#[derive(Debug, Deserialize, Serialize)]
+struct Stamp {
+    /// The transaction's id; absent for commits without rows of their own.
+    #[serde(rename = "txnId")]
+    txn_id: Option<Uuid>,
+    /// BLAKE3 of the lines after the first.
+    blake3: String,
+}
+
+/// One line of a commit file. Actions of other programs are passed over.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    add: Option<Add>,
+    remove: Option<Remove>,
+    meta_data: Option<MetaData>,
+    protocol: Option<Protocol>,
+    commit_info: Option<CommitInfo>,
+}
+
+/// What one commit changes.
+#[derive(Debug, Default)]
+pub(crate) struct Commit {
+    pub(crate) operation: &'static str,
+    pub(crate) timestamp_ms: i64,
+    pub(crate) txn_id: Option<Uuid>,
+    /// The transaction's number, for a commit that has one.
+    pub(crate) txn_seq: Option<u64>,
+    pub(crate) add: Vec<LiveFile>,
+    pub(crate) remove: Vec<LiveFile>,
+    pub(crate) horizon: Option<Horizon>,
+    /// Whether rows appear or go, rather than move between files.
+    pub(crate) data_change: bool,
+}
+
+fn commit_path(version: u64) -> Path {
+    Path::from(format!("{LOG}/{version:020}.json"))
+}
+
+pub(crate) fn checkpoint_path(version: u64) -> Path {
+    Path::from(format!("{LOG}/{version:020}.checkpoint.parquet"))
+}
+
+fn configuration(identity: &Identity, horizon: &Horizon) -> BTreeMap<String, String> {
+    let pair = |key: &str, value: String| (key.to_owned(), value);
+    BTreeMap::from([
+        pair(key::POND_ID, identity.pond_id.to_string()),
+        pair(key::BIRTHPLACE, identity.birthplace.clone()),
+        pair(key::CREATED, identity.created_us.to_string()),
+        pair(key::FORMAT, identity.format_version.to_string()),
+        pair(key::OLDEST, horizon.oldest.to_string()),
+        pair(key::ANCHOR, horizon.anchor.to_string()),
+        // Cleaning by file time would follow a clock that is wrong.
+        pair("delta.enableExpiredLogCleanup", "false".into()),
+        pair("delta.logRetentionDuration", "interval 36500 days".into()),
+        pair("delta.deletedFileRetentionDuration", "interval 1 days".into()),
+        // Checkpoints have our cadence, whoever else writes.
+        pair("delta.checkpointInterval", "1000000".into()),
+    ])
+}
+
+fn schema_json() -> String {
+    use arrow::datatypes::DataType;
+    let fields: Vec<_> = columns::schema()
+        .fields()
+        .iter()
+        .map(|field| {
+            let data_type = match field.data_type() {
+                DataType::Int64 => "long",
+                DataType::Int32 => "integer",
+                DataType::Boolean => "boolean",
+                DataType::Binary => "binary",
+                DataType::Timestamp(..) => "timestamp",
+                _ => "string",
+            };
+            json!({"name": field.name(), "type": data_type, "nullable": field.is_nullable(), "metadata": {}})
+        })
+        .collect();
+    json!({"type": "struct", "fields": fields}).to_string()
+}
+
+fn metadata_line(identity: &Identity, horizon: &Horizon) -> serde_json::Value {
+    json!({"metaData": {
+        "id": identity.pond_id,
+        "name": "pond",
+        "description": "The log of a DuckPond; see docs/format.md of the program.",
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": schema_json(),
+        "partitionColumns": [],
+        "configuration": configuration(identity, horizon),
+        "createdTime": identity.created_us / 1000,
+    }})
+}
+
+/// A commit file of these lines, with a first line that says what it is.
+fn commit_bytes(
+    operation: &str,
+    timestamp_ms: i64,
+    txn_id: Option<Uuid>,
+    lines: &[serde_json::Value],
+) -> String {
+    let mut rest = String::new();
+    for line in lines {
+        rest.push_str(&line.to_string());
+        rest.push('\n');
+    }
+    let stamp = Stamp { txn_id, blake3: blake3::hash(rest.as_bytes()).to_hex().to_string() };
+    let first = json!({"commitInfo": {
+        "timestamp": timestamp_ms,
+        "operation": operation,
+        "operationParameters": {},
+        "engineInfo": concat!("duckpond/", env!("CARGO_PKG_VERSION")),
+        "pond": stamp,
+    }});
+    format!("{first}\n{rest}")
+}
+
+impl Commit {
+    fn bytes(&self, identity: &Identity) -> String {
+        let mut lines = Vec::new();
+        if let Some(horizon) = &self.horizon {
+            lines.push(metadata_line(identity, horizon));
+        }
+        if let Some(txn_seq) = self.txn_seq {
+            lines.push(json!({"txn": {
+                "appId": identity.pond_id,
+                "version": txn_seq,
+                "lastUpdated": self.timestamp_ms,
+            }}));
+        }
+        for file in &self.remove {
+            lines.push(json!({"remove": Remove {
+                path: file.path.clone(),
+                data_change: self.data_change,
+                deletion_timestamp: self.timestamp_ms,
+                extended_file_metadata: true,
+                partition_values: HashMap::new(),
+                size: file.size_bytes,
+            }}));
+        }
+        for file in &self.add {
+            lines.push(json!({"add": Add {
+                path: file.path.clone(),
+                partition_values: HashMap::new(),
+                size: file.size_bytes,
+                modification_time: file.modified_ms,
+                data_change: self.data_change,
+                stats: Some(json!({"numRecords": file.rows}).to_string()),
+                tags: Some(file.tags()),
+            }}));
+        }
+        commit_bytes(self.operation, self.timestamp_ms, self.txn_id, &lines)
+    }
+}
+
+/// The Delta log in a store that is rooted at the table.
+#[derive(Clone, Debug)]
+pub(crate) struct DeltaLog {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    /// For messages.
+    pub(crate) location: String,
+}
+
+/// The files in the log's directory, by version.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    pub(crate) commits: BTreeMap<u64, u64>,
+    pub(crate) checkpoints: Vec<u64>,
+}
+
+impl DeltaLog {
+    fn io(&self, doing: &str, error: object_store::Error) -> Error {
+        Error::io(format!("{doing} in the log at `{}`", self.location), error)
+    }
+
+    /// What lies in the log's directory.
+    pub(crate) async fn list(&self) -> Result<Listing> {
+        let mut found = self.store.list(Some(&Path::from(LOG)));
+        let mut listing = Listing::default();
+        while let Some(meta) = found.try_next().await.map_err(|e| self.io("listing commits", e))? {
+            let Some(name) = meta.location.filename() else { continue };
+            let Some((version, rest)) = name.split_at_checked(20) else { continue };
+            let Ok(version) = version.parse() else { continue };
+            match rest {
+                ".json" => drop(listing.commits.insert(version, meta.size)),
+                ".checkpoint.parquet" => listing.checkpoints.push(version),
+                _ => {}
+            }
+        }
+        listing.checkpoints.sort_unstable();
+        Ok(listing)
+    }
+
+    /// Makes the table: version 0, without rows.
+    pub(crate) async fn create(&self, identity: &Identity, horizon: &Horizon) -> Result<()> {
+        let protocol = json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}});
+        let lines = [protocol, metadata_line(identity, horizon)];
+        let bytes = commit_bytes("CREATE TABLE", identity.created_us / 1000, None, &lines);
+        match self.put_absent(&commit_path(0), bytes).await {
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                Err(Error::AlreadyExists { location: self.location.clone() })
+            }
+            other => other.map_err(|e| self.io("writing commit 0", e)),
+        }
+    }
+
+    async fn put_absent(&self, path: &Path, bytes: String) -> object_store::Result<()> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        self.store.put_opts(path, bytes.into(), options).await.map(drop)
+    }
+
+    /// Writes a commit as the given version; it exists whole or not at all.
+    pub(crate) async fn commit(
+        &self,
+        version: u64,
+        identity: &Identity,
+        commit: &Commit,
+    ) -> Result<()> {
+        match self.put_absent(&commit_path(version), commit.bytes(identity)).await {
+            Err(object_store::Error::AlreadyExists { .. }) => Err(Error::Conflict { version }),
+            other => other.map_err(|e| self.io(&format!("writing commit {version}"), e)),
+        }
+    }
+
+    /// The id of the transaction that a commit holds; `None` when there is no
+    /// such commit.
+    pub(crate) async fn committed_txn(&self, version: u64) -> Result<Option<Option<Uuid>>> {
+        let Some(lines) = self.read_commit(version).await? else { return Ok(None) };
+        Ok(Some(stamp(&lines).and_then(|stamp| stamp.txn_id)))
+    }
+
+    /// Reads a commit file and checks that it is whole; `None` when there is
+    /// none.
+    async fn read_commit(&self, version: u64) -> Result<Option<Vec<Line>>> {
+        let path = commit_path(version);
+        let bytes = match self.store.get(&path).await {
+            Ok(found) => found.bytes().await.map_err(|e| self.io("reading a commit", e))?,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(self.io("reading a commit", error)),
+        };
+        let damaged = |what: &str| Error::DamagedCommit {
+            file: path.to_string(),
+            version,
+            what: what.to_owned(),
+        };
+        if bytes.is_empty() {
+            return Err(damaged("it is empty"));
+        }
+        let lines = serde_json::Deserializer::from_slice(&bytes)
+            .into_iter::<Line>()
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| damaged("it is cut short or not JSON"))?;
+        if let Some(stamp) = stamp(&lines) {
+            let rest =
+                bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
+            if blake3::hash(&bytes[rest..]).to_hex().as_str() != stamp.blake3 {
+                return Err(damaged("its lines are not what was written"));
+            }
+        }
+        Ok(Some(lines))
+    }
+
+    /// The newest state of the table.
+    pub(crate) async fn replay(&self) -> Result<TableState> {
+        let listing = self.list().await?;
+        let newest_commit = listing.commits.keys().next_back().copied();
+        let newest = newest_commit.max(listing.checkpoints.last().copied());
+        let Some(newest) = newest else {
+            return Err(Error::NotFound { location: self.location.clone() });
+        };
+        let mut broken = None;
+        for &checkpoint in listing.checkpoints.iter().rev() {
+            // Of two checkpoints the older, with the commits since, is as good.
+            match self.read_checkpoint(checkpoint).await {
+                Ok(replay) => return self.roll(replay, checkpoint + 1, newest).await,
+                Err(error) => broken = broken.or(Some((checkpoint, error))),
+            }
+        }
+        if listing.commits.contains_key(&0) {
+            return self.roll(Replay::default(), 0, newest).await;
+        }
+        Err(match broken {
+            Some((checkpoint, error)) => Error::DamagedCheckpoint {
+                file: checkpoint_path(checkpoint).to_string(),
+                source: Arc::new(error),
+            },
+            None => Error::Gap { what: "the first commits and every checkpoint".into() },
+        })
+    }
+
+    /// The state after the commits that came since `state`; `None` when there
+    /// are none.
+    pub(crate) async fn follow(&self, state: &TableState) -> Result<Option<TableState>> {
+        let next = state.delta_version + 1;
+        match self.store.head(&commit_path(next)).await {
+            // A log that was cleaned past us has a checkpoint instead.
+            Err(object_store::Error::NotFound { .. }) => {
+                let listing = self.list().await?;
+                let newest = listing.commits.keys().next_back().copied();
+                if newest.max(listing.checkpoints.last().copied()) > Some(state.delta_version) {
+                    return self.replay().await.map(Some);
+                }
+                return Ok(None);
+            }
+            Err(error) => return Err(self.io("looking for commits", error)),
+            Ok(_) => {}
+        }
+        let mut replay = Replay {
+            identity: Some((*state.identity).clone()),
+            horizon: Some(state.horizon),
+            files: state.files.iter().map(|file| (file.path.clone(), file.clone())).collect(),
+        };
+        let mut version = next;
+        while let Some(lines) = self.read_commit(version).await? {
+            replay.apply(&self.location, lines)?;
+            version += 1;
+        }
+        replay.finish(&self.location, version - 1).map(Some)
+    }
+
+    /// Applies the commits `from..=to`, all of which must be there.
+    async fn roll(&self, mut replay: Replay, from: u64, to: u64) -> Result<TableState> {
+        use futures::StreamExt;
+        let mut commits = futures::stream::iter(from..=to)
+            .map(|version| async move { (version, self.read_commit(version).await) })
+            .buffered(8);
+        while let Some((version, lines)) = commits.next().await {
+            let lines = lines?.ok_or_else(|| Error::Gap {
+                what: format!("commit {version} of {to} (`{}`)", commit_path(version)),
+            })?;
+            replay.apply(&self.location, lines)?;
+        }
+        drop(commits);
+        replay.finish(&self.location, to)
+    }
+
+    /// The state that a checkpoint holds, as delta-rs reads it.
+    async fn read_checkpoint(&self, version: u64) -> Result<Replay> {
+        let table = crate::checkpoint::load(&self.store, version).await?;
+        let mut replay = Replay::default();
+        replay.configure(&self.location, &table.configuration)?;
+        replay.files = table.files.into_iter().map(|file| (file.path.clone(), file)).collect();
+        Ok(replay)
+    }
+}
+
+fn stamp(lines: &[Line]) -> Option<&Stamp> {
+    lines.iter().find_map(|line| line.commit_info.as_ref()?.pond.as_ref())
+}
+
+/// A replay under way.
+#[derive(Debug, Default)]
+struct Replay {
+    identity: Option<Identity>,
+    horizon: Option<Horizon>,
+    files: HashMap<String, LiveFile>,
+}
+
+impl Replay {
+    fn configure(&mut self, location: &str, values: &HashMap<String, String>) -> Result<()> {
+        let not_a_pond = |reason: String| Error::NotAPond { location: location.to_owned(), reason };
+        let Some(format) = values.get(key::FORMAT) else {
+            return Err(not_a_pond("it is another Delta table".into()));
+        };
+        let bad = |key: &str| not_a_pond(format!("its property `{key}` is missing or wrong"));
+        let found: u32 = format.parse().map_err(|_| bad(key::FORMAT))?;
+        if found > FORMAT_VERSION {
+            return Err(Error::NewerFormat { found, supported: FORMAT_VERSION });
+        }
+        fn get<T: std::str::FromStr>(values: &HashMap<String, String>, key: &str) -> Option<T> {
+            values.get(key).and_then(|text| text.parse().ok())
+        }
+        self.identity = Some(Identity {
+            pond_id: get(values, key::POND_ID).ok_or_else(|| bad(key::POND_ID))?,
+            birthplace: get(values, key::BIRTHPLACE).ok_or_else(|| bad(key::BIRTHPLACE))?,
+            created_us: get(values, key::CREATED).ok_or_else(|| bad(key::CREATED))?,
+            format_version: found,
+        });
+        self.horizon = Some(Horizon {
+            oldest: get(values, key::OLDEST).ok_or_else(|| bad(key::OLDEST))?,
+            anchor: get(values, key::ANCHOR).ok_or_else(|| bad(key::ANCHOR))?,
+        });
+        Ok(())
+    }
+
+    fn apply(&mut self, location: &str, lines: Vec<Line>) -> Result<()> {
+        for line in lines {
+            if let Some(protocol) = line.protocol
+                && (protocol.min_reader_version > 1 || protocol.min_writer_version > 2)
+            {
+                return Err(Error::NotAPond {
+                    location: location.to_owned(),
+                    reason: "another program raised its Delta protocol".into(),
+                });
+            }
+            if let Some(metadata) = line.meta_data {
+                self.configure(location, &metadata.configuration)?;
+            }
+            if let Some(remove) = line.remove {
+                self.files.remove(&remove.path);
+            }
+            if let Some(add) = line.add {
+                let tags = add.tags.unwrap_or_default();
+                let file = LiveFile::from_tags(add.path, add.size, add.modification_time, &tags)?;
+                self.files.insert(file.path.clone(), file);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self, location: &str, delta_version: u64) -> Result<TableState> {
+        let (Some(identity), Some(horizon)) = (self.identity, self.horizon) else {
+            return Err(Error::NotAPond {
+                location: location.to_owned(),
+                reason: "its log does not say what it is".into(),
+            });
+        };
+        let mut files: Vec<_> = self.files.into_values().collect();
+        sort_files(&mut files);
+        check_coverage(&files)?;
+        Ok(TableState {
+            delta_version,
+            identity: Arc::new(identity),
+            horizon,
+            files: Arc::new(files),
+        })
+    }
+}
+
+pub(crate) fn sort_files(files: &mut [LiveFile]) {
+    files.sort_by(|a, b| (a.from, a.to, &a.path).cmp(&(b.from, b.to, &b.path)));
+}
+
+/// Every transaction from the first to the last must lie in exactly one file
+/// with metadata: so a commit that was lost in the middle is noticed.
+fn check_coverage(files: &[LiveFile]) -> Result<()> {
+    let mut next = 1;
+    for file in files.iter().filter(|file| file.parts.has_metadata()) {
+        if file.from != next || file.to < file.from {
+            return Err(Error::Gap {
+                what: format!(
+                    "transaction {next} is expected where `{}` has {} to {}",
+                    file.path, file.from, file.to
+                ),
+            });
+        }
+        next = file.to + 1;
+    }
+    Ok(())
+}

@@ -1,0 +1,363 @@
+//! The data files of the log: what is known of each, and how one is written.
+//!
+//! Every file has the same shape inside: the transaction rows, then links by
+//! directory and name, then versions by node, then contents by node and
+//! version. Row groups are limited by rows and bytes, contents are in row
+//! groups of their own and have no statistics on their bytes, so that reading
+//! names never touches contents.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+use tinyfs::ContentHash;
+use tokio::sync::mpsc;
+
+use crate::columns::{self, BatchBuilder, ContentRow, schema};
+use crate::medium::{Medium, Naming, Staged};
+use crate::{Error, LinkRow, Result, Stamped, TransactionRow, VersionRow};
+
+/// Rows of metadata in a row group: what a lookup in a compacted file reads.
+pub(crate) const GROUP_ROWS: usize = 8_192;
+/// Bytes of content in a row group, before compression.
+pub(crate) const GROUP_BYTES: usize = 1 << 20;
+
+/// What rows a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Parts {
+    /// Every row of its transactions: as a commit writes it.
+    All,
+    /// Links, versions and transactions.
+    Metadata,
+    /// Contents.
+    Content,
+}
+
+impl Parts {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Metadata => "metadata",
+            Self::Content => "content",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::All, Self::Metadata, Self::Content].into_iter().find(|part| part.as_str() == text)
+    }
+
+    pub(crate) const fn has_metadata(self) -> bool {
+        matches!(self, Self::All | Self::Metadata)
+    }
+
+    pub(crate) const fn has_content(self) -> bool {
+        matches!(self, Self::All | Self::Content)
+    }
+}
+
+/// A live data file: what its `add` action says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LiveFile {
+    /// Relative to the log.
+    pub(crate) path: String,
+    pub(crate) size_bytes: u64,
+    pub(crate) hash: ContentHash,
+    pub(crate) rows: u64,
+    pub(crate) modified_ms: i64,
+    pub(crate) parts: Parts,
+    /// How many merges deep it is; 0 as a commit wrote it.
+    pub(crate) level: u32,
+    /// The first transaction whose rows it holds.
+    pub(crate) from: u64,
+    /// The last.
+    pub(crate) to: u64,
+    /// The hash of the last transaction.
+    pub(crate) chain: ContentHash,
+    /// The latest end of its transactions.
+    pub(crate) ended_max_us: i64,
+}
+
+const BLAKE3: &str = "pond.blake3";
+const PARTS: &str = "pond.parts";
+const LEVEL: &str = "pond.level";
+const FROM: &str = "pond.txn_from";
+const TO: &str = "pond.txn_to";
+const CHAIN: &str = "pond.txn_hash";
+const ENDED: &str = "pond.ended_max_us";
+const ROWS: &str = "pond.rows";
+
+impl LiveFile {
+    pub(crate) fn tags(&self) -> HashMap<String, Option<String>> {
+        let tag = |key: &str, value: String| (key.to_owned(), Some(value));
+        HashMap::from([
+            tag(BLAKE3, self.hash.to_string()),
+            tag(PARTS, self.parts.as_str().to_owned()),
+            tag(LEVEL, self.level.to_string()),
+            tag(FROM, self.from.to_string()),
+            tag(TO, self.to.to_string()),
+            tag(CHAIN, self.chain.to_string()),
+            tag(ENDED, self.ended_max_us.to_string()),
+            tag(ROWS, self.rows.to_string()),
+        ])
+    }
+
+    /// Reads an `add` action back.
+    pub(crate) fn from_tags(
+        path: String,
+        size_bytes: u64,
+        modified_ms: i64,
+        tags: &HashMap<String, Option<String>>,
+    ) -> Result<Self> {
+        fn tag<T: std::str::FromStr>(
+            path: &str,
+            tags: &HashMap<String, Option<String>>,
+            key: &str,
+        ) -> Result<T> {
+            tags.get(key).and_then(Option::as_deref).and_then(|text| text.parse().ok()).ok_or_else(
+                || Error::DamagedFile {
+                    file: path.to_owned(),
+                    what: format!("its entry in the log has no good tag `{key}`"),
+                },
+            )
+        }
+        let parts: String = tag(&path, tags, PARTS)?;
+        let parts = Parts::parse(&parts).ok_or_else(|| Error::DamagedFile {
+            file: path.clone(),
+            what: format!("its entry in the log has tag `{PARTS}` = `{parts}`"),
+        })?;
+        Ok(Self {
+            size_bytes,
+            modified_ms,
+            hash: tag(&path, tags, BLAKE3)?,
+            rows: tag(&path, tags, ROWS)?,
+            parts,
+            level: tag(&path, tags, LEVEL)?,
+            from: tag(&path, tags, FROM)?,
+            to: tag(&path, tags, TO)?,
+            chain: tag(&path, tags, CHAIN)?,
+            ended_max_us: tag(&path, tags, ENDED)?,
+            path,
+        })
+    }
+}
+
+fn properties() -> WriterProperties {
+    let content = ColumnPath::from(columns::CONTENT);
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_max_row_group_row_count(Some(GROUP_ROWS * 2))
+        .set_column_dictionary_enabled(content.clone(), false)
+        .set_column_statistics_enabled(content, EnabledStatistics::None)
+        .set_created_by("duckpond".to_owned())
+        .build()
+}
+
+enum Message {
+    Batch(RecordBatch),
+    EndGroup,
+    Finish,
+}
+
+/// What a finished file is.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) path: String,
+    pub(crate) size_bytes: u64,
+    pub(crate) hash: ContentHash,
+    pub(crate) rows: u64,
+}
+
+/// How a file gets its name when its hash is known.
+pub(crate) enum FileName {
+    /// This name.
+    Given(String),
+    /// These words and the beginning of the hash: the same rows, the same name.
+    Hashed(String),
+}
+
+/// A data file being written. Rows must come in the order of the file's
+/// shape; dropping it leaves nothing.
+pub(crate) struct FileWriter {
+    builder: BatchBuilder,
+    messages: mpsc::Sender<Message>,
+    worker: tokio::task::JoinHandle<Result<Written>>,
+    root: PathBuf,
+    group_rows: usize,
+    group_bytes: usize,
+    in_content: bool,
+}
+
+impl FileWriter {
+    /// Begins a file in the log at `root`.
+    pub(crate) fn create(medium: &Arc<dyn Medium>, root: PathBuf, name: FileName) -> Self {
+        let (messages, mut receiver) = mpsc::channel(2);
+        let (medium, dir) = (Arc::clone(medium), root.clone());
+        let worker =
+            tokio::task::spawn_blocking(move || write_file(&medium, &dir, name, &mut receiver));
+        Self {
+            builder: BatchBuilder::new(),
+            messages,
+            worker,
+            root,
+            group_rows: 0,
+            group_bytes: 0,
+            in_content: false,
+        }
+    }
+
+    pub(crate) async fn transaction(&mut self, row: &Stamped<TransactionRow>) -> Result<()> {
+        self.builder.transaction(row);
+        self.advance(256).await
+    }
+
+    pub(crate) async fn link(&mut self, row: &Stamped<LinkRow>) -> Result<()> {
+        self.builder.link(row);
+        self.advance(128).await
+    }
+
+    pub(crate) async fn version(&mut self, row: &Stamped<VersionRow>) -> Result<()> {
+        self.builder.version(row);
+        self.advance(256).await
+    }
+
+    pub(crate) async fn content(&mut self, row: &Stamped<ContentRow>) -> Result<()> {
+        if !self.in_content {
+            self.end_group().await?;
+            self.in_content = true;
+        }
+        self.builder.content(row);
+        self.advance(row.row.bytes.len() + 128).await
+    }
+
+    /// Ends a row group where the kind of rows changes, unless it is small.
+    pub(crate) async fn end_section(&mut self) -> Result<()> {
+        if self.group_rows >= GROUP_ROWS / 8 {
+            self.end_group().await?;
+        }
+        Ok(())
+    }
+
+    async fn advance(&mut self, bytes: usize) -> Result<()> {
+        self.group_rows += 1;
+        self.group_bytes += bytes;
+        let full = self.group_rows >= GROUP_ROWS || self.group_bytes >= GROUP_BYTES;
+        if full {
+            self.end_group().await?;
+        }
+        Ok(())
+    }
+
+    async fn end_group(&mut self) -> Result<()> {
+        if self.builder.rows() > 0 {
+            let batch = self.builder.finish()?;
+            self.send(Message::Batch(batch)).await?;
+            self.send(Message::EndGroup).await?;
+        }
+        self.group_rows = 0;
+        self.group_bytes = 0;
+        Ok(())
+    }
+
+    async fn send(&mut self, message: Message) -> Result<()> {
+        if self.messages.send(message).await.is_err() {
+            // The worker has ended, so it has an error to tell.
+            return Err(self.worker_error().await);
+        }
+        Ok(())
+    }
+
+    async fn worker_error(&mut self) -> Error {
+        match (&mut self.worker).await {
+            Ok(Err(error)) => error,
+            Ok(Ok(written)) => Error::DamagedFile {
+                file: written.path,
+                what: "it was finished before its last rows".into(),
+            },
+            Err(join) => self.panicked(join),
+        }
+    }
+
+    /// Parquet's writer panics where a full disk surprises it.
+    fn panicked(&self, join: tokio::task::JoinError) -> Error {
+        Error::io(
+            format!("writing a data file in `{}`", self.root.display()),
+            std::io::Error::other(join),
+        )
+    }
+
+    /// Ends the file: synced, named, and the directory synced.
+    pub(crate) async fn finish(mut self) -> Result<Written> {
+        self.end_group().await?;
+        self.send(Message::Finish).await?;
+        match (&mut self.worker).await {
+            Ok(result) => result,
+            Err(join) => Err(self.panicked(join)),
+        }
+    }
+}
+
+/// Hashes what passes on its way into a staged file.
+struct HashingFile {
+    staged: Staged,
+    hasher: blake3::Hasher,
+}
+
+impl std::io::Write for HashingFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.hasher.update(bytes);
+        self.staged.append(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn write_file(
+    medium: &Arc<dyn Medium>,
+    root: &std::path::Path,
+    name: FileName,
+    messages: &mut mpsc::Receiver<Message>,
+) -> Result<Written> {
+    let doing = || format!("writing a data file in `{}`", root.display());
+    let io = |error: std::io::Error| Error::io(doing(), error);
+    let parquet = |error: parquet::errors::ParquetError| Error::io(doing(), error);
+    let staged = Staged::create(medium, root).map_err(io)?;
+    let sink = std::io::BufWriter::with_capacity(
+        1 << 18,
+        HashingFile { staged, hasher: blake3::Hasher::new() },
+    );
+    let mut writer = ArrowWriter::try_new(sink, schema(), Some(properties())).map_err(parquet)?;
+    let mut rows = 0;
+    loop {
+        match messages.blocking_recv() {
+            Some(Message::Batch(batch)) => {
+                rows += batch.num_rows() as u64;
+                writer.write(&batch).map_err(parquet)?;
+            }
+            Some(Message::EndGroup) => writer.flush().map_err(parquet)?,
+            Some(Message::Finish) => break,
+            // Dropped: nobody waits for the answer.
+            None => return Err(Error::BadChanges { what: "the file was abandoned".into() }),
+        }
+    }
+    let sink = writer.into_inner().map_err(parquet)?;
+    let HashingFile { staged, hasher } = sink.into_inner().map_err(|e| io(e.into_error()))?;
+    let hash = ContentHash::new(*hasher.finalize().as_bytes());
+    let size_bytes = staged.len();
+    staged.sync().map_err(io)?;
+    let path = match name {
+        FileName::Given(path) => path,
+        FileName::Hashed(stem) => format!("{stem}-{}.parquet", &hash.to_string()[..16]),
+    };
+    // A name may be taken by what an interrupted attempt at the same left.
+    staged.name(&root.join(&path), Naming::Replace).map_err(io)?;
+    Ok(Written { path, size_bytes, hash, rows })
+}

@@ -1,0 +1,339 @@
+//! The log as it was at a transaction.
+//!
+//! A snapshot is a list of files and a number; it never changes, costs nothing
+//! to clone and takes no lock. Its state is a function of the rows with
+//! `txn_seq` up to its number. What a prune dropped, or what only a later
+//! merged run holds, is refused by name and never answered in part.
+
+use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use tinyfs::{ContentHash, NodeId};
+
+use crate::columns::kind;
+use crate::delta::TableState;
+use crate::file::LiveFile;
+use crate::reader::{Block, Reads};
+use crate::{Error, Identity, LinkRow, Result, Stamped, TransactionRow, VersionRow, large};
+
+/// Files read at the same time.
+const READ_AHEAD: usize = 8;
+
+/// An immutable view of a log.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub(crate) reads: Arc<Reads>,
+    pub(crate) state: TableState,
+    txn_seq: u64,
+}
+
+impl Snapshot {
+    pub(crate) const fn new(reads: Arc<Reads>, state: TableState, txn_seq: u64) -> Self {
+        Self { reads, state, txn_seq }
+    }
+
+    /// The transaction whose state it shows; 0 before the first.
+    #[must_use]
+    pub const fn txn_seq(&self) -> u64 {
+        self.txn_seq
+    }
+
+    /// The oldest transaction whose state can be seen.
+    #[must_use]
+    pub const fn oldest(&self) -> u64 {
+        self.state.horizon.oldest
+    }
+
+    /// Which pond it is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.state.identity
+    }
+
+    /// The newest transaction that this snapshot's files hold.
+    fn newest(&self) -> u64 {
+        self.metadata_files().next_back().map_or(0, |file| file.to)
+    }
+
+    pub(crate) fn metadata_files(&self) -> impl DoubleEndedIterator<Item = &LiveFile> {
+        self.state.files.iter().filter(|file| file.parts.has_metadata())
+    }
+
+    /// The files with metadata that this snapshot sees, the newest first.
+    fn newest_first(&self) -> Vec<LiveFile> {
+        self.metadata_files().rev().filter(|file| file.from <= self.txn_seq).cloned().collect()
+    }
+
+    /// The log as it was after another transaction.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTransaction`], [`Error::Pruned`].
+    pub fn as_of(&self, txn_seq: u64) -> Result<Self> {
+        let newest = self.newest();
+        if txn_seq > newest {
+            return Err(Error::NoSuchTransaction { txn_seq, newest });
+        }
+        if txn_seq < self.oldest() {
+            return Err(self.pruned(format!("the state after transaction {txn_seq}")));
+        }
+        Ok(Self { txn_seq, ..self.clone() })
+    }
+
+    /// The log as it was at a time: after the last transaction before which
+    /// no transaction ended later. So a clock that stepped back hides nothing.
+    ///
+    /// # Errors
+    /// [`Error::Pruned`], [`Error::Io`] and damage.
+    pub async fn as_of_time(&self, time_us: i64) -> Result<Self> {
+        let mut found = 0;
+        let mut latest = i64::MIN;
+        for file in self.metadata_files() {
+            if latest.max(file.ended_max_us) <= time_us {
+                latest = latest.max(file.ended_max_us);
+                found = file.to;
+                continue;
+            }
+            let mut rows = self.transactions(file.from..=file.to);
+            while let Some(row) = rows.try_next().await? {
+                latest = latest.max(row.row.ended_us);
+                if latest > time_us {
+                    break;
+                }
+                found = row.txn_seq;
+            }
+            break;
+        }
+        self.as_of(found)
+    }
+
+    fn pruned(&self, what: String) -> Error {
+        Error::Pruned { what, oldest: self.oldest() }
+    }
+
+    /// When the transaction it shows ended; `None` before the first.
+    ///
+    /// # Errors
+    /// As [`Snapshot::transaction`].
+    pub async fn ended_us(&self) -> Result<Option<i64>> {
+        if self.txn_seq == 0 {
+            return Ok(None);
+        }
+        Ok(Some(self.transaction(self.txn_seq).await?.row.ended_us))
+    }
+
+    /// What a directory has under a name.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and damage.
+    pub async fn link(&self, parent: NodeId, name: &str) -> Result<Option<Stamped<LinkRow>>> {
+        let mut files = self.about(parent, kind::LINK);
+        // Files hold disjoint ranges of transactions: the first that knows the
+        // name knows it best.
+        while let Some(blocks) = files.try_next().await? {
+            let newest = blocks
+                .iter()
+                .flat_map(|block| block.links_of(parent))
+                .filter(|link| link.row.name == name && link.txn_seq <= self.txn_seq)
+                .max_by_key(|link| link.order());
+            if let Some(link) = newest {
+                return Ok(link.row.child.is_some().then(|| link.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The names of a directory, ordered by their bytes.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and damage.
+    pub async fn links(&self, parent: NodeId) -> Result<Vec<Stamped<LinkRow>>> {
+        let mut newest = std::collections::BTreeMap::<String, Stamped<LinkRow>>::new();
+        let mut files = self.about(parent, kind::LINK);
+        while let Some(blocks) = files.try_next().await? {
+            let links = blocks.iter().flat_map(|block| block.links_of(parent));
+            for link in links.filter(|link| link.txn_seq <= self.txn_seq) {
+                match newest.get_mut(&link.row.name) {
+                    None => drop(newest.insert(link.row.name.clone(), link.clone())),
+                    Some(known) if known.order() < link.order() => *known = link.clone(),
+                    Some(_) => {}
+                }
+            }
+        }
+        Ok(newest.into_values().filter(|link| link.row.child.is_some()).collect())
+    }
+
+    /// Every row about a directory's names, tombstones included, in order.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and damage.
+    pub async fn link_history(&self, parent: NodeId) -> Result<Vec<Stamped<LinkRow>>> {
+        let mut rows = Vec::new();
+        let mut files = self.about(parent, kind::LINK);
+        while let Some(blocks) = files.try_next().await? {
+            let links = blocks.iter().flat_map(|block| block.links_of(parent));
+            rows.extend(links.filter(|link| link.txn_seq <= self.txn_seq).cloned());
+        }
+        rows.sort_by_key(Stamped::order);
+        Ok(rows)
+    }
+
+    /// Every row about a node, in order: the node itself (version 0), its
+    /// versions as written, and merged runs.
+    ///
+    /// # Errors
+    /// [`Error::Pruned`] when versions that this snapshot should see are only
+    /// in a run that was merged later; [`Error::Io`] and damage.
+    pub async fn versions(&self, node: NodeId) -> Result<Vec<Stamped<VersionRow>>> {
+        let mut rows = Vec::new();
+        // Runs merged later are looked at too: they tell what is gone.
+        let mut files = Self { txn_seq: self.newest(), ..self.clone() }.about(node, kind::VERSION);
+        while let Some(blocks) = files.try_next().await? {
+            rows.extend(blocks.iter().flat_map(|block| block.versions_of(node)).cloned());
+        }
+        rows.sort_by_key(Stamped::order);
+        for run in rows.iter().filter(|row| row.txn_seq > self.txn_seq) {
+            let Some(covers) = run.row.covers else { continue };
+            let kept = rows
+                .iter()
+                .filter(|row| row.row.covers.is_none())
+                .filter(|row| (covers.from_version..=run.row.version).contains(&row.row.version))
+                .count() as u64;
+            if covers.from_txn <= self.txn_seq && kept < run.row.version - covers.from_version + 1 {
+                return Err(self.pruned(format!(
+                    "the state of node {node} after transaction {} (its versions {} to {} stand \
+                     merged)",
+                    self.txn_seq, covers.from_version, run.row.version
+                )));
+            }
+        }
+        rows.retain(|row| row.txn_seq <= self.txn_seq);
+        Ok(rows)
+    }
+
+    /// The bytes of inline content, checked against their hash. `txn_seq` is
+    /// the transaction that wrote the version.
+    ///
+    /// # Errors
+    /// [`Error::DamagedContent`], [`Error::Io`] and damage.
+    pub async fn content(
+        &self,
+        node: NodeId,
+        version: u64,
+        txn_seq: u64,
+        hash: ContentHash,
+    ) -> Result<Bytes> {
+        if hash == ContentHash::of(b"") {
+            return Ok(Bytes::new());
+        }
+        let damaged = |what: String| Error::DamagedContent { node, version, what };
+        let files =
+            self.state.files.iter().filter(|file| {
+                file.parts.has_content() && file.from <= txn_seq && txn_seq <= file.to
+            });
+        for file in files {
+            let found = match self.reads.content(file, node, version, hash).await {
+                Ok(found) => found,
+                Err(Error::DamagedFile { file, what }) => {
+                    return Err(damaged(format!("data file `{file}` is damaged: {what}")));
+                }
+                Err(error) => return Err(error),
+            };
+            if let Some(bytes) = found {
+                let actual = ContentHash::of(&bytes);
+                if actual != hash {
+                    return Err(damaged(format!(
+                        "it hashes to {actual}, not to {hash} (in `{}`)",
+                        file.path
+                    )));
+                }
+                return Ok(bytes);
+            }
+        }
+        Err(damaged("its bytes are not in the log".into()))
+    }
+
+    /// Bytes of a large file, exactly as many as asked for.
+    ///
+    /// # Errors
+    /// [`Error::MissingLargeFile`], [`Error::DamagedFile`] when it is too
+    /// short, [`Error::Io`].
+    pub async fn read_large(&self, hash: ContentHash, range: Range<u64>) -> Result<Bytes> {
+        large::read(&**self.reads.store(), hash, range).await
+    }
+
+    /// One transaction's row.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTransaction`], [`Error::Pruned`], [`Error::Io`], damage.
+    pub async fn transaction(&self, txn_seq: u64) -> Result<Stamped<TransactionRow>> {
+        if txn_seq == 0 || txn_seq > self.txn_seq {
+            return Err(Error::NoSuchTransaction { txn_seq, newest: self.txn_seq });
+        }
+        if txn_seq < self.oldest() {
+            return Err(self.pruned(format!("transaction {txn_seq}")));
+        }
+        self.transactions(txn_seq..=txn_seq)
+            .try_next()
+            .await?
+            .ok_or_else(|| Error::Gap { what: format!("transaction {txn_seq}") })
+    }
+
+    /// The rows of transactions, ascending; those that were pruned are not
+    /// among them.
+    pub fn transactions(
+        &self,
+        range: RangeInclusive<u64>,
+    ) -> BoxStream<'static, Result<Stamped<TransactionRow>>> {
+        let last = (*range.end()).min(self.txn_seq);
+        let first = *range.start();
+        let files: Vec<_> = self
+            .metadata_files()
+            .filter(|file| file.from <= last && first <= file.to)
+            .cloned()
+            .collect();
+        let reads = Arc::clone(&self.reads);
+        futures::stream::iter(files)
+            .map(move |file| {
+                let reads = Arc::clone(&reads);
+                async move {
+                    let blocks =
+                        reads.blocks(&file, |group| group.may_have(kind::TRANSACTION)).await?;
+                    let mut rows: Vec<_> = blocks
+                        .iter()
+                        .flat_map(|block| &block.transactions)
+                        .filter(|row| first <= row.txn_seq && row.txn_seq <= last)
+                        .cloned()
+                        .collect();
+                    rows.sort_by_key(Stamped::order);
+                    Ok::<_, Error>(futures::stream::iter(rows.into_iter().map(Ok)))
+                }
+            })
+            .buffered(READ_AHEAD)
+            .try_flatten()
+            .boxed()
+    }
+
+    /// The blocks that may have rows of a kind about a node: one item for each
+    /// file, the newest first.
+    fn about(
+        &self,
+        node: NodeId,
+        kind: &'static str,
+    ) -> BoxStream<'static, Result<Vec<Arc<Block>>>> {
+        let reads = Arc::clone(&self.reads);
+        futures::stream::iter(self.newest_first())
+            .map(move |file| {
+                let reads = Arc::clone(&reads);
+                async move {
+                    reads
+                        .blocks(&file, |group| group.may_have(kind) && group.may_be_about(node))
+                        .await
+                }
+            })
+            .buffered(READ_AHEAD)
+            .boxed()
+    }
+}
