@@ -18,6 +18,9 @@
 //! end of a pattern `**` stands for at least one name: `/a/**` is all below
 //! `/a` and not `/a` itself.
 //!
+//! A pattern that ends in a slash matches directories only; a symlink to one is
+//! given as the directory. Other symlinks are given as themselves.
+//!
 //! Names that begin with a dot match where the pattern's component begins with
 //! a dot, and elsewhere only with [`GlobOptions::hidden`].
 //!
@@ -88,6 +91,18 @@ impl Glob {
     /// [`Error::BadPattern`](crate::Error::BadPattern) says what is wrong.
     pub fn parse(pattern: &str) -> Result<Self> {
         parse::parse(pattern)
+    }
+
+    /// Everything below the directory at `path`; what is read has to include
+    /// [hidden](GlobOptions::hidden) names for it to be everything.
+    #[must_use]
+    pub fn below(path: &FsPath) -> Self {
+        Self {
+            pattern: format!("{}/**", escape(&path.to_string())),
+            base: path.clone(),
+            segments: vec![Segment::AnyDepth],
+            directory: false,
+        }
     }
 
     /// The pattern's text.
@@ -249,6 +264,18 @@ impl<S: Store + ?Sized> Fs<S> {
             found.push(next);
         }
         Ok(found)
+    }
+
+    /// All that lies below the directory at `path`, hidden names and all,
+    /// found one by one; symlinks are given as themselves. The one capture of
+    /// each is its path from that directory on.
+    ///
+    /// # Errors
+    /// As [`Fs::list`].
+    pub async fn below(&self, path: &str) -> Result<Matches<S>> {
+        let dir = self.working_dir(path).await?;
+        let glob = Glob::below(&FsPath::parse(dir.path())?);
+        Ok(self.matches(glob, GlobOptions { hidden: true, follow: false }))
     }
 
     /// All that `glob` matches, found one by one as they are asked for.

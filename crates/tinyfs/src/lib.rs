@@ -5,6 +5,28 @@
 //! caller wants (paths, symlinks, globs, recursion, streaming) is built on
 //! those questions once, in [`Fs`], and so is the same on every store.
 //!
+//! ```
+//! use std::sync::Arc;
+//! use tinyfs::{Fs, MemoryStore};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> tinyfs::Result<()> {
+//! let fs = Fs::new(Arc::new(MemoryStore::new()));
+//! fs.create_dir_all("/sensors/dock").await?;
+//! fs.write("/sensors/dock/notes.txt", "calibrated").await?;
+//! fs.symlink("dock", "/sensors/main").await?;
+//! assert_eq!(fs.read_to_end("/sensors/main/notes.txt", 1_000).await?, b"calibrated");
+//!
+//! let found = fs.glob("/sensors/*/*.txt").await?;
+//! assert_eq!(found[0].path.path, "/sensors/dock/notes.txt");
+//! assert_eq!(found[0].captures, ["dock", "notes"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Begin reading at [`Store`] for what a store must do, at [`Fs`] for what a
+//! caller can do, and at [`writing_a_backend`] for a store of your own.
+//!
 //! Always true: a name and its first content appear together; versions of a
 //! file are numbered densely from 1 and never change; listings are ordered by
 //! the bytes of their names; nothing here holds a whole file in memory.
@@ -37,3 +59,6 @@ pub use path::FsPath;
 pub use reader::{Reader, VerifiedReader};
 pub use series::{DEFAULT_FLOOR_US, SeriesSpec, TimeUnit};
 pub use store::{Content, ContentWriter, NewNode, NewVersion, Store, WriteStore};
+
+#[doc = include_str!("../docs/writing-a-backend.md")]
+pub mod writing_a_backend {}

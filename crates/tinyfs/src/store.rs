@@ -120,8 +120,7 @@ pub trait WriteStore: Store {
     /// Makes a node and its name, together.
     ///
     /// # Errors
-    /// [`Error::NotADirectoryNode`](crate::Error::NotADirectoryNode),
-    /// [`Error::NameTaken`](crate::Error::NameTaken),
+    /// As [`Store::lookup`]; [`Error::NameTaken`](crate::Error::NameTaken),
     /// [`Error::UnknownContent`](crate::Error::UnknownContent).
     async fn create(&self, dir: NodeId, name: &Name, node: NewNode) -> Result<NodeId>;
 
@@ -141,7 +140,7 @@ pub trait WriteStore: Store {
     /// Takes a name away. Earlier views keep it.
     ///
     /// # Errors
-    /// [`Error::NoSuchName`](crate::Error::NoSuchName),
+    /// As [`Store::lookup`]; [`Error::NoSuchName`](crate::Error::NoSuchName),
     /// [`Error::DirectoryNotEmpty`](crate::Error::DirectoryNotEmpty).
     async fn unlink(&self, dir: NodeId, name: &str) -> Result<()>;
 
@@ -149,6 +148,7 @@ pub trait WriteStore: Store {
     /// That a directory does not move into itself is the caller's to see to.
     ///
     /// # Errors
+    /// As [`Store::lookup`], for either directory;
     /// [`Error::NoSuchName`](crate::Error::NoSuchName),
     /// [`Error::NameTaken`](crate::Error::NameTaken).
     async fn rename(&self, dir: NodeId, name: &str, to_dir: NodeId, to_name: &Name) -> Result<()>;

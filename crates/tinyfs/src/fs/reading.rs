@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::resolve::{Last, Position, Walk, Walked};
 use super::{Fs, NodePath, WorkingDir};
@@ -10,7 +10,7 @@ use crate::path::{self, FsPath};
 use crate::{Entry, Error, Node, Reader, Result, Store, VerifiedReader, Version};
 
 /// How many nodes are asked for at once.
-pub(crate) const NODES_AT_ONCE: usize = 512;
+const NODES_AT_ONCE: usize = 512;
 
 impl<S: Store + ?Sized> Fs<S> {
     /// What `path` leads to, symlinks followed everywhere; the path in the
@@ -190,6 +190,28 @@ impl<S: Store + ?Sized> Fs<S> {
         let read = reader.read_to_end(&mut bytes).await;
         read.map_err(|error| Error::from_io(format!("can not read `{path}`"), error))?;
         Ok(bytes)
+    }
+
+    /// Sends a version to `sink`, hashed on its way; gives back what was sent.
+    /// An error may come when all is sent: only then the bytes are known to be
+    /// good.
+    ///
+    /// # Errors
+    /// As [`Fs::verify`]; [`Error::Io`] when `sink` takes no more.
+    pub async fn send(
+        &self,
+        path: &str,
+        version: Option<u64>,
+        sink: &mut (impl AsyncWrite + Unpin + ?Sized),
+    ) -> Result<Version> {
+        let mut reader = self.verified(path, version).await?;
+        let sent = async {
+            tokio::io::copy_buf(&mut reader, sink).await?;
+            sink.flush().await
+        };
+        let sent = sent.await;
+        sent.map_err(|error| Error::from_io(format!("can not send `{path}`"), error))?;
+        Ok(reader.version().clone())
     }
 
     async fn find(&self, path: &str, last: Last) -> Result<NodePath> {

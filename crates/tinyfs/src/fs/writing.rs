@@ -41,6 +41,15 @@ impl Place {
         Error::NotFound { path: self.path(), deepest: self.dir.path() }
     }
 
+    /// Refuses a change to the names in a directory that a factory computes.
+    fn check_stored(&self) -> Result<()> {
+        let actual = self.dir.entry_type();
+        if actual.is_dynamic() {
+            return Err(Error::Computed { path: self.dir.path(), actual });
+        }
+        Ok(())
+    }
+
     /// A store's error about this name, told as one about its path.
     fn explain(&self, error: Error) -> Error {
         match error {
@@ -215,6 +224,7 @@ impl<S: WriteStore + ?Sized> Fs<S> {
     /// As [`Fs::resolve_link`]; [`Error::IsRoot`].
     pub async fn remove_all(&self, path: &str) -> Result<u64> {
         let (place, entry) = self.removable(path).await?;
+        place.check_stored()?;
         let mut removed = 0;
         // What is left to do, the next last: a directory comes again, emptied.
         let mut left = vec![(place.dir.id(), entry.clone(), false)];
@@ -257,6 +267,8 @@ impl<S: WriteStore + ?Sized> Fs<S> {
         if self.entry(&goal).await?.is_some() {
             return Err(Error::AlreadyExists { path: goal.path() });
         }
+        source.check_stored()?;
+        goal.check_stored()?;
         let (dir, to_dir) = (source.dir.id(), goal.dir.id());
         let renamed = self.store.rename(dir, source.name.as_str(), to_dir, &goal.name).await;
         renamed.map_err(|error| match error {
@@ -271,15 +283,13 @@ impl<S: WriteStore + ?Sized> Fs<S> {
     }
 
     async fn create_id(&self, place: &Place, node: NewNode) -> Result<NodeId> {
-        if place.dir.entry_type().is_dynamic() {
-            let actual = place.dir.entry_type();
-            return Err(Error::Computed { path: place.dir.path(), actual });
-        }
+        place.check_stored()?;
         let created = self.store.create(place.dir.id(), &place.name, node).await;
         created.map_err(|error| place.explain(error))
     }
 
     async fn unlink(&self, place: &Place) -> Result<()> {
+        place.check_stored()?;
         let unlinked = self.store.unlink(place.dir.id(), place.name.as_str()).await;
         unlinked.map_err(|error| place.explain(error))
     }

@@ -10,7 +10,7 @@ use super::GlobOptions;
 use crate::Name;
 
 /// The most memory that one compiled component takes.
-const COMPILED_MAX_BYTES: usize = 1 << 20;
+const COMPILED_MAX_BYTES: usize = 256 * 1024;
 
 /// A component of a pattern.
 #[derive(Clone, Debug)]

@@ -53,7 +53,7 @@ struct Frame {
 }
 
 enum Item {
-    Found { entry: Entry, node: Option<Node> },
+    Found { entry: Entry, node: Option<Box<Node>> },
     Enter(Enter),
 }
 
@@ -121,7 +121,7 @@ impl<S: Store + ?Sized> Matches<S> {
                     self.fetch().await?;
                 }
                 Some(Item::Found { entry, node: Some(node) }) => {
-                    if let Some(found) = self.found(&entry, node).await? {
+                    if let Some(found) = self.found(&entry, *node).await? {
                         return Ok(Some(found));
                     }
                 }
@@ -273,7 +273,7 @@ impl<S: Store + ?Sized> Matches<S> {
         }
         let nodes = self.fs.nodes(&entries).await?;
         for (slot, node) in slots.into_iter().zip(nodes) {
-            *slot = Some(node);
+            *slot = Some(Box::new(node));
         }
         Ok(())
     }
@@ -304,7 +304,8 @@ impl<S: Store + ?Sized> Matches<S> {
     }
 }
 
-/// `None` for a symlink that leads nowhere, in a circle or through a file.
+/// `None` for what is not there, and for a symlink that leads nowhere, in a
+/// circle or through a file, or whose target is no path.
 fn absent(found: Result<NodePath>) -> Result<Option<NodePath>> {
     match found {
         Ok(found) => Ok(Some(found)),
