@@ -14,3 +14,9 @@ fmt:
 # The main job on the bundled data.
 demo:
     cargo run --release -- demo
+
+# Compute the golden answers again, with DuckDB from PyPI.
+golden:
+    python3 -m venv target/golden
+    target/golden/bin/pip install --quiet duckdb==1.5.5
+    target/golden/bin/python crates/cmd/tests/golden/answers.py

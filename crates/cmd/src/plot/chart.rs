@@ -26,7 +26,8 @@ pub struct Chart {
 pub struct Series {
     /// Its name in the legend.
     pub name: String,
-    /// The unit of its values; series with the same unit share a panel.
+    /// The unit of its values; series with the same unit share a panel, one
+    /// without a unit has its own.
     pub unit: Option<String>,
     /// Its points, ascending by time.
     pub points: Vec<Point>,

@@ -3,8 +3,8 @@
 //! Input is a [`Chart`]: series that were reduced beforehand to about as many
 //! points as the picture has columns, each with the least, mean and greatest
 //! of the readings it stands for. Series of one unit share a panel; each
-//! further unit gets a panel below, on the same time axis, so that no picture
-//! has two vertical scales on top of each other.
+//! further unit, and each series without one, gets a panel below on the same time
+//! axis, so that no picture has two vertical scales on top of each other.
 //!
 //! Always true: the same chart and options give the same text, byte for byte;
 //! what is not a finite number is a gap; a line is never drawn across a gap;

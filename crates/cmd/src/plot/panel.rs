@@ -12,11 +12,13 @@ pub(super) struct Panel<'a> {
 
 impl<'a> Panel<'a> {
     /// The panels of a chart: one for each unit, in order of first appearance.
+    /// A series without a unit has a panel of its own, since nothing says that
+    /// it can be compared.
     pub(super) fn by_unit(chart: &'a Chart) -> Vec<Self> {
         let mut panels: Vec<Self> = Vec::new();
         for (index, series) in chart.series.iter().enumerate() {
             let unit = series.unit.as_deref();
-            match panels.iter_mut().find(|panel| panel.unit == unit) {
+            match panels.iter_mut().find(|panel| unit.is_some() && panel.unit == unit) {
                 Some(panel) => panel.series.push((index, series)),
                 None => panels.push(Self { unit, series: vec![(index, series)] }),
             }
@@ -115,12 +117,12 @@ mod tests {
         let chart = Chart::new(
             "",
             TimeZone::UTC,
-            vec![series("a", Some("m")), series("b", None), series("c", Some("m"))],
+            vec![series("a", Some("m")), series("b", None), series("c", Some("m")), series("d", None)],
         );
         let panels = Panel::by_unit(&chart);
         let members: Vec<Vec<usize>> =
             panels.iter().map(|panel| panel.series.iter().map(|(i, _)| *i).collect()).collect();
-        assert_eq!(members, [vec![0, 2], vec![1]]);
+        assert_eq!(members, [vec![0, 2], vec![1], vec![3]]);
     }
 
     #[test]
