@@ -1,2 +1,86 @@
-//! The `pond` program.
-fn main() {}
+//! The `pond` program: a very small data lake on one machine.
+//!
+//! `main` parses the command line before anything else exists, so that help
+//! and version cost nothing, then builds a bounded runtime and runs one verb.
+//!
+//! Always true: stdout carries data only; whatever else is said goes to
+//! stderr; a reader that closes our stdout early is silence, not an error; the
+//! exit code is one of [`error::exit`].
+//!
+//! Deliberately not here: what a pond is (`steward` and below) and what any
+//! verb does (`commands`).
+
+mod args;
+mod commands;
+mod complete;
+mod context;
+mod error;
+mod host;
+mod output;
+mod plot;
+mod progress;
+mod quantity;
+mod quote;
+mod suggest;
+mod table_args;
+mod time_arg;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::args::Cli;
+use crate::context::Context;
+use crate::error::{CommandError, Kind, exit};
+
+/// Threads that queries and writes share: enough for a small box, and no more
+/// on a large one, so that memory stays predictable.
+const MAX_WORKERS: usize = 8;
+/// Query planning recurses; a worker's default 2 MiB is too little for deep SQL.
+const STACK_BYTES: usize = 8 << 20;
+
+fn main() -> ExitCode {
+    clap_complete::CompleteEnv::with_factory(Cli::command).complete();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let context = Context::new(cli.global);
+    let result = run(&context, cli.verb);
+    match result {
+        Ok(()) => ExitCode::from(exit::DONE),
+        Err(error) if error.kind() == Kind::BrokenPipe => ExitCode::from(exit::DONE),
+        Err(error) => {
+            error.print(&context);
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+/// Prints what clap has to say: help and version are data, the rest is an error.
+fn usage(error: &clap::Error) -> ExitCode {
+    // A closed stdout or stderr leaves nobody to tell.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::from(exit::DONE) }
+}
+
+fn run(context: &Context, verb: args::Verb) -> Result<(), CommandError> {
+    // Two providers are linked, so one has to be chosen by name. An error means
+    // that one was chosen already, which is as good.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    diagnostics::init();
+    let workers = std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_WORKERS));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .max_blocking_threads(workers * 4)
+        .thread_stack_size(STACK_BYTES)
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::failure("cannot start worker threads").because(error))?;
+    runtime.block_on(async {
+        match commands::run(context, verb).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(suggest::complete(context, error).await),
+        }
+    })
+}

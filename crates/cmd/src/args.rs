@@ -1,0 +1,173 @@
+//! The command line: options of every verb, and which verbs there are.
+//!
+//! Each verb's own arguments live beside what it does, in `commands`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::engine::ArgValueCompleter;
+use steward::AsOf;
+
+use crate::commands as verbs;
+use crate::complete;
+use crate::error::EXIT_CODES;
+use crate::output::{ColorChoice, ListFormat, RowFormat, RowLimit};
+use crate::quantity;
+use crate::time_arg;
+
+const AFTER_HELP: &str = "\
+Examples:
+  pond demo                                      a pond of real data, made step by step
+  pond init --pond /srv/pond                     make a pond
+  export POND=/srv/pond                          use it from here on
+  pond copy host+csv+series:///data/dock.csv /sensors/dock.series --time-column Time
+  pond list -l '/**/*.series'
+  pond sql \"SELECT count(*) FROM '/sensors/dock.series'\"
+  pond log";
+
+const AFTER_LONG_HELP: &str = "\
+Names:
+  /sensors/dock.series       a path in the pond; also a glob: '/sensors/*.series', '/**/*.csv'
+  host:///abs/x, host:rel/x  a file of this machine, as bytes
+  host+csv:///abs/x.csv      a file of this machine, as a table:
+                             [host+]FORMAT[+zstd|gzip|bzip2][+table|series]:PATH
+  -                          stdin or stdout
+Times are UTC unless they carry an offset or a zone.
+
+Environment:
+  POND          the pond, where --pond does not name it
+  NO_COLOR      no colour, whatever the terminal can do
+  DUCKPOND_LOG  off, error, warn (default), info or debug: what is logged to stderr
+  TMPDIR        where queries spill, where --temp-dir does not say";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pond",
+    version,
+    about = "A very small data lake: time series, tables and files with every version kept, and SQL over them",
+    after_help = AFTER_HELP,
+    after_long_help = format!("{AFTER_HELP}\n\n{AFTER_LONG_HELP}\n\n{EXIT_CODES}"),
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    infer_long_args = false
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Options that every verb takes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The pond's directory
+    #[arg(long, global = true, env = "POND", value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) pond: Option<PathBuf>,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more: each file, each skipped row
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: ColorChoice,
+    /// Draw no progress
+    #[arg(long, global = true)]
+    pub(crate) no_progress: bool,
+    /// How long to wait for another writer, such as 30s or 5min [default: the pond's setting]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = quantity::parse_duration)]
+    pub(crate) lock_timeout: Option<Duration>,
+    /// Where queries and writers keep what does not fit in memory
+    #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) temp_dir: Option<PathBuf>,
+    /// Memory that a query may use before it spills, such as 256MiB
+    #[arg(long, global = true, value_name = "SIZE", default_value = "128MiB", value_parser = quantity::parse_bytes)]
+    pub(crate) memory_limit: usize,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Init(verbs::init::InitArgs),
+    List(verbs::list::ListArgs),
+    Mkdir(verbs::mkdir::MkdirArgs),
+    Copy(verbs::copy::CopyArgs),
+    Cat(verbs::cat::CatArgs),
+    Describe(verbs::describe::DescribeArgs),
+    Rm(verbs::rm::RmArgs),
+    Mv(verbs::mv::MvArgs),
+    Ln(verbs::ln::LnArgs),
+    Sql(verbs::sql::SqlArgs),
+    Log(verbs::log::LogArgs),
+    Show(verbs::show::ShowArgs),
+    Diff(verbs::diff::DiffArgs),
+    Status(verbs::status::StatusArgs),
+    Config(verbs::config::ConfigArgs),
+    Fsck(verbs::fsck::FsckArgs),
+    Maintain(verbs::maintain::MaintainArgs),
+    Recover(verbs::recover::RecoverArgs),
+    Plot(verbs::plot::PlotArgs),
+    Demo(verbs::demo::DemoArgs),
+    Completions(verbs::completions::CompletionsArgs),
+    #[command(hide = true)]
+    Reference(verbs::reference::ReferenceArgs),
+}
+
+/// `--as-of`, on every verb that reads.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct AsOfArg {
+    /// Read the pond as it was after transaction N, or at a time
+    #[arg(long, value_name = "N|TIME", value_parser = time_arg::parse_as_of)]
+    pub(crate) as_of: Option<AsOf>,
+}
+
+/// `--time-start` and `--time-end`.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct TimeWindowArgs {
+    /// Only rows of series at or after this time
+    #[arg(long, value_name = "TIME", value_parser = time_arg::parse_time)]
+    pub(crate) time_start: Option<i64>,
+    /// Only rows of series at or before this time
+    #[arg(long, value_name = "TIME", value_parser = time_arg::parse_time)]
+    pub(crate) time_end: Option<i64>,
+}
+
+/// How rows are printed.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct RowFormatArgs {
+    /// How rows are printed [default: table on a terminal, csv elsewhere]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<RowFormat>,
+    /// How many rows a table shows: a number or `all` [default: 40 on a terminal, all elsewhere]
+    #[arg(long, value_name = "N", value_parser = parse_rows)]
+    pub(crate) rows: Option<RowLimit>,
+}
+
+/// How a list is printed.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct ListFormatArg {
+    /// How the list is printed
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) format: ListFormat,
+}
+
+fn parse_rows(text: &str) -> Result<RowLimit, String> {
+    if text == "all" {
+        return Ok(RowLimit::All);
+    }
+    match text.parse() {
+        Ok(rows) if rows > 0 => Ok(RowLimit::Most(rows)),
+        _ => Err(format!("`{text}` is neither a number of rows nor `all`")),
+    }
+}
+
+/// Completes paths of the pond.
+pub(crate) fn pond_path() -> ArgValueCompleter {
+    ArgValueCompleter::new(complete::pond_paths)
+}

@@ -1,0 +1,302 @@
+//! Copying out of the pond: to files of the host, or to stdout.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use diagnostics::Unit;
+use query::format::{Compression, Format, SourceUrl};
+use tinyfs::NodePath;
+use tokio::io::AsyncReadExt as _;
+
+use super::CopyArgs;
+use super::host_write::{HostDirectory, HostFile};
+use super::outgoing::{self, Outgoing};
+use crate::context::{Context, View};
+use crate::error::{CommandError, OrFail as _, Result};
+use crate::host::{HostPath, Operand, show};
+use crate::output::{RowFormat, RowLimit, Stdout, row_sink, write_rows};
+use crate::{quantity, quote};
+
+/// The size of the pieces in which bytes go out.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// Copies out of the pond.
+pub(super) async fn run(
+    context: &Context,
+    args: &CopyArgs,
+    sources: Vec<Operand>,
+    dest: Operand,
+) -> Result<()> {
+    let paths = sources.into_iter().map(pond_path).collect::<Result<Vec<_>>>()?;
+    let view = context.read(args.as_of.as_of).await?;
+    match dest {
+        Operand::Stdio => to_stdout(context, &view, args, &paths).await,
+        Operand::Host(host) => to_host(context, &view, args, &paths, &host).await,
+        Operand::Table(url) => to_table(context, &view, args, &paths, &url).await,
+        Operand::Pond(path) => Err(CommandError::usage(format!("`{path}` is in the pond"))),
+    }
+}
+
+fn pond_path(source: Operand) -> Result<String> {
+    match source {
+        Operand::Pond(path) => Ok(path),
+        Operand::Host(host) => Err(CommandError::usage(format!(
+            "`{}` and the destination are both outside of the pond",
+            show(&host.path)
+        ))
+        .hint("cp copies files of this machine")),
+        Operand::Table(url) => {
+            Err(CommandError::usage(format!("`{url}` and the destination are both outside of the pond"))
+                .hint(format!("pond cat {} prints its rows", quote::shell(&url.to_string()))))
+        }
+        Operand::Stdio => Err(CommandError::usage("standard input can only be copied into the pond")),
+    }
+}
+
+async fn to_stdout(context: &Context, view: &View, args: &CopyArgs, paths: &[String]) -> Result<()> {
+    let [path] = paths else {
+        return Err(CommandError::usage("only one file at a time can go to standard output"));
+    };
+    let file = view.fs.file(path).await.or_fail(|| format!("cannot copy `{path}`"))?;
+    if file.node.entry_type.is_tabular() {
+        Stdout::refuse_binary(context.stdout_is_terminal(), "Parquet")?;
+    }
+    let mut out = Stdout::new();
+    write_file(context, view, &file, args.version, &mut out, CommandError::stdout).await?;
+    out.finish()
+}
+
+async fn to_host(
+    context: &Context,
+    view: &View,
+    args: &CopyArgs,
+    paths: &[String],
+    host: &HostPath,
+) -> Result<()> {
+    let plan = outgoing::plan(context, &view.fs, args, paths).await?;
+    let one_file = plan.len() == 1
+        && paths.len() == 1
+        && !super::super::is_glob(&paths[0])
+        && args.strip_prefix.is_none()
+        && plan.iter().all(|one| one.from.node.entry_type.is_file());
+    let to_file = one_file && !host.wants_directory && !host.path.is_dir();
+    // A directory copied to a name that is free takes that name.
+    let renamed = !to_file && args.recursive && paths.len() == 1 && !host.path.exists()
+        && !host.wants_directory && args.strip_prefix.is_none() && !super::super::is_glob(&paths[0]);
+    let below_of = |one: &Outgoing| -> Option<String> {
+        if !renamed {
+            return Some(one.below.clone());
+        }
+        // The first name is the directory's own, which the destination replaces.
+        one.below.split_once('/').map(|(_, rest)| rest.to_owned())
+    };
+    if args.dry_run {
+        return dry_run(context, &plan, |one| {
+            if to_file { Some(host.path.clone()) } else { below_of(one).map(|below| host.path.join(below)) }
+        });
+    }
+    let mut totals = Totals::default();
+    if to_file && let Some(one) = plan.first() {
+        totals.add(write_to(context, view, args, &one.from, &host.path).await?);
+    } else {
+        let directory = HostDirectory::open(&host.path)?;
+        for one in &plan {
+            let Some(below) = below_of(one) else { continue };
+            if one.from.node.entry_type.is_directory() {
+                directory.directory(&below)?;
+                continue;
+            }
+            let place = directory.place(&below)?;
+            totals.add(write_to(context, view, args, &one.from, &place).await?);
+            context.detail(&format!("{} -> {}", one.from.path, show(&place)));
+        }
+    }
+    context.say(&format!(
+        "{} copied to {}, {}",
+        quantity::counted(totals.files, "file"),
+        show(&host.path),
+        quantity::bytes(totals.bytes)
+    ));
+    Ok(())
+}
+
+#[derive(Default)]
+struct Totals {
+    files: u64,
+    bytes: u64,
+}
+
+impl Totals {
+    fn add(&mut self, bytes: u64) {
+        self.files += 1;
+        self.bytes += bytes;
+    }
+}
+
+fn dry_run(
+    context: &Context,
+    plan: &[Outgoing],
+    place: impl Fn(&Outgoing) -> Option<PathBuf>,
+) -> Result<()> {
+    let mut out = Stdout::new();
+    for one in plan.iter().filter(|one| one.from.node.entry_type.is_file()) {
+        let Some(place) = place(one) else { continue };
+        let note = if place.exists() { " (replaces what is there)" } else { "" };
+        out.line(&format!("{} -> {}{note}", quote::terminal(&one.from.path), show(&place)))?;
+    }
+    out.finish()?;
+    context.say("dry run: nothing was copied");
+    Ok(())
+}
+
+async fn write_to(
+    context: &Context,
+    view: &View,
+    args: &CopyArgs,
+    from: &NodePath,
+    place: &Path,
+) -> Result<u64> {
+    let mut file = HostFile::create(place)?;
+    let fail = |error| {
+        CommandError::failure(format!("cannot write `{}`", show(place))).because(error)
+    };
+    let bytes = write_file(context, view, from, args.version, &mut file, fail).await?;
+    file.finish()?;
+    Ok(bytes)
+}
+
+/// Writes the bytes of a file, checked against its hash: of a series, one
+/// Parquet of all its rows, unless a version is named.
+async fn write_file<W: Write + Send>(
+    context: &Context,
+    view: &View,
+    from: &NodePath,
+    version: Option<u64>,
+    out: &mut W,
+    fail: impl Fn(std::io::Error) -> CommandError,
+) -> Result<u64> {
+    if from.node.entry_type.is_series() && version.is_none() {
+        return series_bytes(context, view, from, out).await;
+    }
+    let mut reader = view
+        .fs
+        .verified(&from.path, version)
+        .await
+        .or_fail(|| format!("cannot read `{}`", from.path))?;
+    let size_bytes = reader.version().size_bytes;
+    let task = format!("copying {}", from.path);
+    let progress = context.monitor().begin(&task, Some(size_bytes), Unit::Bytes);
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let read = reader.read(&mut piece).await;
+        let read = read.or_fail(|| format!("cannot read `{}`", from.path))?;
+        if read == 0 {
+            return Ok(size_bytes);
+        }
+        out.write_all(&piece[..read]).map_err(&fail)?;
+        progress.advance(read as u64);
+    }
+}
+
+/// The bytes of a series: one Parquet file of all its rows, as SQL sees them.
+pub(crate) async fn series_bytes<W: Write + Send>(
+    context: &Context,
+    view: &View,
+    from: &NodePath,
+    out: &mut W,
+) -> Result<u64> {
+    let mut counted = CountingWriter { out, bytes: 0 };
+    rows_to(context, view, from, RowFormat::Parquet, &mut counted).await?;
+    Ok(counted.bytes)
+}
+
+struct CountingWriter<'a, W> {
+    out: &'a mut W,
+    bytes: u64,
+}
+
+impl<W: Write> Write for CountingWriter<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}
+
+async fn rows_to<W: Write + Send>(
+    context: &Context,
+    view: &View,
+    from: &NodePath,
+    format: RowFormat,
+    out: &mut W,
+) -> Result<u64> {
+    let session = context.session(view, crate::context::ALL_TIME)?;
+    session.bind("source", &*from.path);
+    let rows = session.sql("SELECT * FROM source").await.or_fail(|| format!("cannot read `{}`", from.path))?;
+    let sink = row_sink(format, &rows.schema(), out, RowLimit::All, None)?;
+    write_rows(rows, sink).await
+}
+
+/// Converts the rows of one table or series to a file of another format.
+async fn to_table(
+    context: &Context,
+    view: &View,
+    args: &CopyArgs,
+    paths: &[String],
+    url: &SourceUrl,
+) -> Result<()> {
+    let [path] = paths else {
+        return Err(CommandError::usage(format!("`{url}` is one file, and takes one table or series")));
+    };
+    if args.version.is_some() {
+        return Err(CommandError::usage("--version gives stored bytes, which are not converted")
+            .hint("copy to host:FILE"));
+    }
+    let resolved = url.resolve().map_err(|error| {
+        CommandError::usage(format!("cannot tell the format of `{url}`")).because(error)
+    })?;
+    let format = match resolved.format {
+        Format::Csv => RowFormat::Csv,
+        Format::Json => RowFormat::Json,
+        Format::Ndjson => RowFormat::Ndjson,
+        Format::Parquet => RowFormat::Parquet,
+        other => {
+            return Err(CommandError::usage(format!("{} files can be read but not written", other.word()))
+                .hint("write csv, json, ndjson or parquet"));
+        }
+    };
+    if resolved.compression != Compression::Plain {
+        return Err(CommandError::usage("files are written without compression").hint(format!(
+            "pond cat --format {} {} | {} > FILE",
+            resolved.format.word(),
+            quote::shell(path),
+            resolved.compression.word()
+        )));
+    }
+    let Some(place) = url.path() else {
+        return Err(CommandError::usage("rows go to standard output with `pond cat --format`"));
+    };
+    let file = view.fs.file(path).await.or_fail(|| format!("cannot copy `{path}`"))?;
+    if !file.node.entry_type.is_tabular() {
+        return Err(CommandError::failure(format!(
+            "`{path}` is {}, which has no rows to convert",
+            file.node.entry_type
+        ))
+        .hint("copy its bytes to host:FILE"));
+    }
+    if args.dry_run {
+        let note = if place.exists() { " (replaces what is there)" } else { "" };
+        let mut out = Stdout::new();
+        out.line(&format!("{} -> {}{note}", quote::terminal(path), show(place)))?;
+        return out.finish();
+    }
+    let mut out = HostFile::create(place)?;
+    let rows = rows_to(context, view, &file, format, &mut out).await?;
+    out.finish()?;
+    context.say(&format!("{} written to {}", quantity::counted(rows, "row"), show(place)));
+    Ok(())
+}

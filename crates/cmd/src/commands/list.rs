@@ -1,0 +1,228 @@
+//! `pond list`: what is where.
+
+use clap::Args;
+use futures::future::BoxFuture;
+use serde::Serialize;
+use tinyfs::{EntryType, Fs, NodePath};
+
+use crate::args::{self, AsOfArg, ListFormatArg};
+use crate::context::Context;
+use crate::error::{OrFail as _, Result};
+use crate::output::{ListFormat, Style, TextTable, print_list};
+use crate::{quantity, quote, time_arg};
+
+/// List entries
+///
+/// A directory lists what is in it, a file itself, a glob whatever matches.
+/// Names that begin with a dot are shown with --all, or where they are named.
+/// A link that leads nowhere is listed like any other.
+#[derive(Args, Debug)]
+#[command(visible_alias = "ls", after_help = "\
+Examples:
+  pond list
+  pond list -l /sensors
+  pond list '/**/*.series'
+  pond list -R --format json / | jq -r '.[].path'
+  pond list --as-of 2026-03-01 /sensors")]
+pub(crate) struct ListArgs {
+    /// Paths or globs
+    #[arg(value_name = "PATH", default_value = "/", add = args::pond_path())]
+    paths: Vec<String>,
+    /// Show type, versions, size, rows, time range and time of the last write
+    #[arg(short, long)]
+    long: bool,
+    /// Show names that begin with a dot
+    #[arg(short, long)]
+    all: bool,
+    /// List directories inside directories
+    #[arg(short = 'R', long)]
+    recursive: bool,
+    #[command(flatten)]
+    format: ListFormatArg,
+    #[command(flatten)]
+    as_of: AsOfArg,
+}
+
+/// One entry as `pond list --format json` and `ndjson` print it. Fields that
+/// do not apply are absent: a directory has no size, a file no target.
+#[derive(Debug, Serialize)]
+pub(crate) struct ListedEntry {
+    /// Its absolute path.
+    path: String,
+    /// `directory`, `symlink`, `file:data`, `file:table`, `file:series`, and
+    /// these with `:dynamic`.
+    #[serde(rename = "type")]
+    entry_type: &'static str,
+    /// The node's id.
+    node: String,
+    /// The number of the newest version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    /// Bytes of the newest version; of a series, of all its versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_bytes: Option<u64>,
+    /// Rows of a table's newest version; of a series, the rows stored in all
+    /// its versions, before overlaps are resolved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<u64>,
+    /// The earliest event time in a series, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_start: Option<String>,
+    /// The latest event time in a series, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_end: Option<String>,
+    /// BLAKE3 of the newest version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hash: Option<String>,
+    /// The transaction that wrote the newest version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction: Option<u64>,
+    /// When that transaction ended, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    written: Option<String>,
+    /// Where a symbolic link points.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    #[serde(skip)]
+    written_us: Option<i64>,
+    #[serde(skip)]
+    kind: EntryType,
+}
+
+/// Lists them.
+pub(crate) async fn run(context: &Context, args: &ListArgs) -> Result<()> {
+    let view = context.read(args.as_of.as_of).await?;
+    let mut found = Vec::new();
+    for operand in &args.paths {
+        collect(&view.fs, operand, args, &mut found).await?;
+    }
+    let mut entries = Vec::with_capacity(found.len());
+    for node in found {
+        entries.push(describe(&view.fs, node).await?);
+    }
+    let style = context.output_style();
+    if args.long && args.format.format == ListFormat::Text {
+        return print_long(&entries, style);
+    }
+    print_list(args.format.format, entries, |out, entry| out.line(&short_text(entry, style)))
+}
+
+async fn collect(fs: &Fs, operand: &str, args: &ListArgs, found: &mut Vec<NodePath>) -> Result<()> {
+    let is_named_directory = match fs.resolve(operand).await {
+        Ok(place) => place.node.entry_type.is_directory().then_some(place),
+        // A glob, a dangling link, or nothing; `expand` tells which.
+        Err(_) => None,
+    };
+    if let Some(directory) = is_named_directory {
+        return inside(fs, directory.path, args, found).await;
+    }
+    for entry in super::expand(fs, operand).await? {
+        let is_directory = entry.node.entry_type.is_directory();
+        let path = entry.path.clone();
+        found.push(entry);
+        if args.recursive && is_directory {
+            inside(fs, path, args, found).await?;
+        }
+    }
+    Ok(())
+}
+
+fn inside<'a>(
+    fs: &'a Fs,
+    path: String,
+    args: &'a ListArgs,
+    found: &'a mut Vec<NodePath>,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        for entry in fs.list(&path).await.or_fail(|| format!("cannot list `{path}`"))? {
+            if entry.name().starts_with('.') && !args.all {
+                continue;
+            }
+            let deeper = (args.recursive && entry.node.entry_type.is_directory())
+                .then(|| entry.path.clone());
+            found.push(entry);
+            if let Some(path) = deeper {
+                inside(fs, path, args, found).await?;
+            }
+        }
+        Ok(())
+    })
+}
+
+async fn describe(fs: &Fs, found: NodePath) -> Result<ListedEntry> {
+    let kind = found.node.entry_type;
+    let target = if kind.is_symlink() {
+        let target = fs.store().read_link(found.id()).await;
+        Some(target.or_fail(|| format!("cannot read the link `{}`", found.path))?)
+    } else {
+        None
+    };
+    let newest = found.node.newest.as_ref();
+    let mut size_bytes = newest.map(|version| version.size_bytes);
+    let mut rows = newest.and_then(|version| version.rows);
+    let mut times = None;
+    if kind == EntryType::Series {
+        let versions = fs.store().versions(found.id()).await;
+        let versions = versions.or_fail(|| format!("cannot read the versions of `{}`", found.path))?;
+        size_bytes = Some(versions.iter().map(|version| version.size_bytes).sum());
+        rows = Some(versions.iter().filter_map(|version| version.rows).sum());
+        times = super::time_range(&versions);
+    }
+    Ok(ListedEntry {
+        entry_type: kind.as_str(),
+        node: found.id().to_string(),
+        version: newest.map(|version| version.number),
+        size_bytes,
+        rows,
+        time_start: times.map(|range| time_arg::text(range.min_us)),
+        time_end: times.map(|range| time_arg::text(range.max_us)),
+        hash: newest.map(|version| version.hash.to_string()),
+        transaction: newest.map(|version| version.txn_seq),
+        written: newest.map(|version| time_arg::text(version.written_us)),
+        written_us: newest.map(|version| version.written_us),
+        target,
+        kind,
+        path: found.path,
+    })
+}
+
+fn name_text(entry: &ListedEntry, style: Style) -> String {
+    let path = quote::terminal(&entry.path);
+    if entry.kind.is_directory() {
+        let slash = if entry.path == "/" { "" } else { "/" };
+        return style.directory(format!("{path}{slash}"));
+    }
+    if entry.kind.is_symlink() {
+        return style.link(path);
+    }
+    path.into_owned()
+}
+
+fn short_text(entry: &ListedEntry, style: Style) -> String {
+    match &entry.target {
+        Some(target) => format!("{} -> {}", name_text(entry, style), quote::terminal(target)),
+        None => name_text(entry, style),
+    }
+}
+
+fn print_long(entries: &[ListedEntry], style: Style) -> Result<()> {
+    let mut table = TextTable::new("<>>><<");
+    table.push(
+        ["type", "versions", "bytes", "rows", "last write (UTC)", "path"]
+            .map(|text| style.heading(text)),
+    );
+    let shown = |value: Option<u64>| value.map(quantity::count).unwrap_or_default();
+    for entry in entries {
+        table.push([
+            entry.entry_type.to_owned(),
+            shown(entry.version),
+            shown(entry.size_bytes),
+            shown(entry.rows),
+            entry.written_us.map(time_arg::short).unwrap_or_default(),
+            short_text(entry, style),
+        ]);
+    }
+    let mut out = crate::output::Stdout::new();
+    table.print(&mut out)?;
+    out.finish()
+}

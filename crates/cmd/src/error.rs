@@ -1,0 +1,311 @@
+//! Errors as the user meets them: a kind that decides the exit code, a chain
+//! of causes, and hints that name the next command to type.
+//!
+//! Always true: this is the only place that chooses headings and exit codes;
+//! a cause is printed once, however many layers repeat it.
+//!
+//! Deliberately not here: suggestions that need to look into the pond; see
+//! [`crate::suggest`].
+
+use std::error::Error as StdError;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::Arc;
+
+use crate::context::Context;
+
+/// Results of commands.
+pub(crate) type Result<T, E = CommandError> = std::result::Result<T, E>;
+
+/// What the exit status of `pond` says.
+pub(crate) mod exit {
+    /// What was asked is done.
+    pub(crate) const DONE: u8 = 0;
+    /// Something failed that has no code of its own.
+    pub(crate) const FAILURE: u8 = 1;
+    /// The command line was not understood.
+    pub(crate) const USAGE: u8 = 2;
+    /// A pond, path, version or transaction does not exist.
+    pub(crate) const NOT_FOUND: u8 = 3;
+    /// Stored data is damaged.
+    pub(crate) const DAMAGE: u8 = 4;
+    /// Another process held the pond's lock for longer than `--lock-timeout`.
+    pub(crate) const LOCKED: u8 = 5;
+    /// Input was refused: malformed data, SQL or configuration.
+    pub(crate) const BAD_INPUT: u8 = 6;
+    /// Whether a transaction was committed could not be found out.
+    pub(crate) const UNKNOWN: u8 = 7;
+}
+
+/// The exit codes, as `pond --help` and the reference page show them.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; also when a reader closes our output early
+  1  failed
+  2  the command line was not understood
+  3  a pond, path, version or transaction does not exist
+  4  stored data is damaged (found by fsck, or by reading it)
+  5  another process held the pond's lock for longer than --lock-timeout
+  6  input was refused: malformed data, SQL or configuration
+  7  unknown whether a transaction was committed; `pond log` tells";
+
+/// What sort of failure it is, by what a caller does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Anything without a kind of its own.
+    Failure,
+    /// The command line makes no sense.
+    Usage,
+    /// Something named does not exist.
+    NotFound,
+    /// Stored data is damaged.
+    Damage,
+    /// Somebody else writes.
+    Locked,
+    /// Input was refused.
+    BadInput,
+    /// Committed or not: nobody knows.
+    Unknown,
+    /// Our reader has gone.
+    BrokenPipe,
+}
+
+impl Kind {
+    /// The exit status for it.
+    pub(crate) const fn exit_code(self) -> u8 {
+        match self {
+            Self::Failure => exit::FAILURE,
+            Self::Usage => exit::USAGE,
+            Self::NotFound => exit::NOT_FOUND,
+            Self::Damage => exit::DAMAGE,
+            Self::Locked => exit::LOCKED,
+            Self::BadInput => exit::BAD_INPUT,
+            Self::Unknown => exit::UNKNOWN,
+            Self::BrokenPipe => exit::DONE,
+        }
+    }
+}
+
+/// A command that did not do what was asked.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    kind: Kind,
+    message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+    hints: Vec<String>,
+}
+
+impl CommandError {
+    fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None, hints: Vec::new() }
+    }
+
+    /// A failure without a kind of its own, until a cause gives it one.
+    pub(crate) fn failure(message: impl Into<String>) -> Self {
+        Self::new(Kind::Failure, message)
+    }
+
+    /// A command line that makes no sense.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// Something named that does not exist.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(Kind::NotFound, message)
+    }
+
+    /// Damage that was found.
+    pub(crate) fn damage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Damage, message)
+    }
+
+    /// Input that is refused.
+    pub(crate) fn bad_input(message: impl Into<String>) -> Self {
+        Self::new(Kind::BadInput, message)
+    }
+
+    /// A write to our stdout that failed; a reader that has gone is no error.
+    pub(crate) fn stdout(error: std::io::Error) -> Self {
+        let kind = if error.kind() == std::io::ErrorKind::BrokenPipe {
+            Kind::BrokenPipe
+        } else {
+            Kind::Failure
+        };
+        Self { source: Some(Box::new(error)), ..Self::new(kind, "cannot write to stdout") }
+    }
+
+    /// Names the cause; a kind that was open is taken from it.
+    pub(crate) fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let cause = cause.into();
+        if self.kind == Kind::Failure {
+            self.kind = classify(cause.as_ref());
+        }
+        self.source = Some(cause);
+        self
+    }
+
+    /// Adds what the user can do next.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// What sort of failure it is.
+    pub(crate) const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether somebody has already said what to do next.
+    pub(crate) fn has_hints(&self) -> bool {
+        !self.hints.is_empty()
+    }
+
+    /// The first cause of type `E` in the chain.
+    pub(crate) fn find<E: StdError + 'static>(&self) -> Option<&E> {
+        self.source.as_deref().and_then(|source| find_cause::<E>(source))
+    }
+
+    /// Every text of the chain, the message first, repetitions left out.
+    fn texts(&self) -> Vec<String> {
+        let mut texts = vec![self.message.clone()];
+        let mut next: Option<&(dyn StdError + 'static)> = self.source.as_deref().map(|s| s as _);
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            // Layers that print their own source as part of themselves would
+            // otherwise say everything twice.
+            if !texts.iter().any(|said| said.contains(&text)) {
+                texts.push(text);
+            }
+            next = cause.source();
+        }
+        texts
+    }
+
+    /// Prints heading, causes and hints to stderr.
+    pub(crate) fn print(&self, context: &Context) {
+        let style = context.error_style();
+        let mut out = String::new();
+        let mut texts = self.texts().into_iter();
+        let message = texts.next().unwrap_or_default();
+        // Writing to a String can not fail.
+        let _ = writeln!(out, "{} {}", style.error("Error:"), printable(&message));
+        for cause in texts {
+            let _ = writeln!(out, "{} {}", style.cause("Caused by:"), printable(&cause));
+        }
+        for hint in &self.hints {
+            let _ = writeln!(out, "{} {}", style.hint("Hint:"), printable(hint));
+        }
+        // A closed stderr leaves nobody to tell.
+        let _ = std::io::stderr().lock().write_all(out.as_bytes());
+    }
+}
+
+/// Control characters would let a file's content or name play with the
+/// terminal: all but the line break are escaped.
+fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.trim_end().chars() {
+        if c.is_control() && c != '\n' {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Looks through the wrappers that hide an error's type behind a pointer.
+pub(crate) fn peel<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    use datafusion::error::DataFusionError;
+    if let Some(shared) = error.downcast_ref::<Arc<dyn StdError + Send + Sync>>() {
+        return peel(shared.as_ref());
+    }
+    if let Some(boxed) = error.downcast_ref::<Box<dyn StdError + Send + Sync>>() {
+        return peel(boxed.as_ref());
+    }
+    if let Some(shared) = error.downcast_ref::<Arc<DataFusionError>>() {
+        return peel(shared.as_ref());
+    }
+    error
+}
+
+/// The first cause of type `E` in a chain, the error itself included.
+pub(crate) fn find_cause<'a, E: StdError + 'static>(
+    error: &'a (dyn StdError + 'static),
+) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        let peeled = peel(cause);
+        if let Some(found) = peeled.downcast_ref::<E>() {
+            return Some(found);
+        }
+        next = peeled.source();
+    }
+    None
+}
+
+/// The kind that the causes of a failure give it.
+fn classify(error: &(dyn StdError + 'static)) -> Kind {
+    if let Some(error) = find_cause::<steward::Error>(error) {
+        use steward::Error as E;
+        match error {
+            E::NoSuchDirectory { .. } | E::NotAPond { .. } | E::NoSuchTransaction { .. } => {
+                return Kind::NotFound;
+            }
+            E::Locked { .. } => return Kind::Locked,
+            E::Unknown { .. } => return Kind::Unknown,
+            E::LostTail { .. } => return Kind::Damage,
+            E::NoSuchSetting { .. } | E::BadSetting { .. } | E::BadMoment { .. } => {
+                return Kind::BadInput;
+            }
+            _ => {}
+        }
+    }
+    if let Some(error) = find_cause::<query::Error>(error) {
+        use query::Error as E;
+        match error {
+            E::NoSuchTable { .. } | E::NoMatch { .. } => return Kind::NotFound,
+            E::Store(_) | E::Execution(_) | E::OutOfMemory { .. } | E::OutOfTempSpace { .. } | E::Deadline { .. } => {}
+            E::NotParquet { .. } => return Kind::Damage,
+            _ => return Kind::BadInput,
+        }
+    }
+    if let Some(error) = find_cause::<tlogfs::Error>(error) {
+        use tlogfs::Error as E;
+        match error {
+            E::FileSystem(_) | E::Log { .. } | E::Parquet { .. } | E::Ended => {}
+            _ => return Kind::BadInput,
+        }
+    }
+    if let Some(error) = find_cause::<tinyfs::Error>(error) {
+        use tinyfs::Error as E;
+        return match error {
+            E::NotFound { .. } | E::NoSuchVersion { .. } | E::NoSuchName { .. } => Kind::NotFound,
+            E::Damaged { .. } => Kind::Damage,
+            E::BadName { .. } | E::BadPath { .. } | E::BadPattern { .. } => Kind::BadInput,
+            _ => Kind::Failure,
+        };
+    }
+    if let Some(error) = find_cause::<std::io::Error>(error)
+        && error.kind() == std::io::ErrorKind::NotFound
+    {
+        return Kind::NotFound;
+    }
+    Kind::Failure
+}
+
+/// Gives a failure the words of what was being done.
+pub(crate) trait OrFail<T> {
+    /// Says what could not be done; the error becomes its cause.
+    fn or_fail(self, message: impl FnOnce() -> String) -> Result<T>;
+}
+
+impl<T, E> OrFail<T> for std::result::Result<T, E>
+where
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    fn or_fail(self, message: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|error| CommandError::failure(message()).because(error))
+    }
+}

@@ -1,0 +1,144 @@
+//! Hints that need a look around: the nearest name in the pond, the nearest
+//! column, what to type next.
+//!
+//! Always true: looking for a hint never fails a second time; when the pond can
+//! not be read, there is no hint.
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::quote;
+
+/// How alike a name must be to be suggested.
+const ALIKE: f64 = 0.7;
+
+/// The candidate most like `text`, when one is like it at all.
+pub(crate) fn nearest<'a>(
+    text: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let lower = text.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(&lower, &candidate.to_lowercase()), candidate))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Adds what the user can do next, where nobody has said it.
+pub(crate) async fn complete(context: &Context, error: CommandError) -> CommandError {
+    if error.has_hints() {
+        return error;
+    }
+    if let Some(tinyfs::Error::NotFound { path, deepest }) = error.find() {
+        let (path, deepest) = (path.clone(), deepest.clone());
+        return match nearest_path(context, &path, &deepest).await {
+            Some(near) => error.hint(format!("did you mean `{}`?", quote::shell(&near))),
+            None => {
+                let shell = quote::shell(&deepest).into_owned();
+                error.hint(format!("`pond list {shell}` shows what is there"))
+            }
+        };
+    }
+    if let Some(hint) = hint_for(&error) {
+        return error.hint(hint);
+    }
+    error
+}
+
+/// What exists where the path went wrong, by the nearest name.
+async fn nearest_path(context: &Context, path: &str, deepest: &str) -> Option<String> {
+    let rest = path.strip_prefix(deepest)?.trim_start_matches('/');
+    let (missing, below) = rest.split_once('/').unwrap_or((rest, ""));
+    let names = context.names_in(deepest).await?;
+    let near = nearest(missing, names.iter().map(String::as_str))?;
+    let near = tinyfs::path::join(deepest, near);
+    Some(if below.is_empty() { near } else { format!("{near}/{below}") })
+}
+
+/// Hints that follow from what went wrong alone.
+fn hint_for(error: &CommandError) -> Option<String> {
+    if let Some(error) = error.find::<steward::Error>() {
+        return of_pond(error);
+    }
+    if let Some(error) = error.find::<query::Error>() {
+        return of_query(error);
+    }
+    if let Some(tlogfs::Error::NoColumn { nearest, .. }) = error.find() {
+        let near = nearest.first()?;
+        return Some(format!("did you mean `{near}`?"));
+    }
+    match error.find::<tinyfs::Error>()? {
+        tinyfs::Error::NotEmpty { path } => {
+            Some(format!("pond rm -r {} removes it with all that is in it", quote::shell(path)))
+        }
+        tinyfs::Error::AlreadyExists { path } => {
+            Some(format!("`pond describe {}` shows what it is", quote::shell(path)))
+        }
+        tinyfs::Error::NoSuchVersion { path, .. } => {
+            Some(format!("`pond show {}` lists its versions", quote::shell(path)))
+        }
+        tinyfs::Error::Damaged { .. } => Some("`pond fsck` says what is damaged".to_owned()),
+        tinyfs::Error::WrongType { .. } => Some("a name keeps its type; use another name".to_owned()),
+        _ => None,
+    }
+}
+
+fn of_pond(error: &steward::Error) -> Option<String> {
+    use steward::Error as E;
+    Some(match error {
+        E::NoSuchDirectory { path } | E::NotAPond { path, .. } => {
+            format!("`pond init --pond {}` makes one", quote::shell(&path.to_string_lossy()))
+        }
+        E::NotEmpty { .. } => "name a directory that is empty or does not exist".to_owned(),
+        E::AlreadyAPond { path } => {
+            format!("pond status --pond {}", quote::shell(&path.to_string_lossy()))
+        }
+        E::NewerFormat { .. } => "use the version of `pond` that wrote it, or a later one".to_owned(),
+        E::Locked { .. } => "wait longer with --lock-timeout 10min, or look what the other does".to_owned(),
+        E::LostTail { .. } => "`pond recover` shows what is missing and what can be done".to_owned(),
+        E::Unknown { .. } => "`pond log -n 3` shows whether it is there".to_owned(),
+        E::NoSuchTransaction { .. } => "`pond log` lists the transactions".to_owned(),
+        E::NoSuchSetting { nearest, .. } => format!("did you mean `{nearest}`?"),
+        E::BadSetting { .. } => "`pond config` lists the settings".to_owned(),
+        E::BadSettings { path, .. } => format!(
+            "repair the file, or delete it to have the defaults back: rm {}",
+            quote::shell(&path.to_string_lossy())
+        ),
+        _ => return None,
+    })
+}
+
+fn of_query(error: &query::Error) -> Option<String> {
+    use query::Error as E;
+    Some(match error {
+        E::NoSuchTable { nearest, .. } => match nearest.first() {
+            Some(near) => format!("did you mean '{near}'?"),
+            None => "name a table by its path in single quotes: FROM '/sensors/a.series'".to_owned(),
+        },
+        E::NoMatch { .. } => "`pond list '/**/*.series'` shows which series there are".to_owned(),
+        E::NoSuchColumn { nearest, .. } => {
+            let near: Vec<_> = nearest.iter().take(5).map(|name| quote::sql_name(name)).collect();
+            if near.is_empty() {
+                return None;
+            }
+            format!("the columns are {}", near.join(", "))
+        }
+        E::Refused { .. } => "change a pond with pond copy, rm, mv and mkdir".to_owned(),
+        E::OutOfMemory { .. } => "give it more with --memory-limit 1GiB".to_owned(),
+        E::OutOfTempSpace { .. } => "give it another place with --temp-dir DIR".to_owned(),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_look_alike_are_suggested() {
+        assert_eq!(nearest("dok.series", ["dock.series", "sites.table"]), Some("dock.series"));
+        assert_eq!(nearest("Sensors", ["sensors", "tables"]), Some("sensors"));
+        assert_eq!(nearest("zzz", ["dock.series"]), None);
+    }
+}

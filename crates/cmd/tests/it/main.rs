@@ -1,0 +1,16 @@
+//! The `pond` program as a user meets it: a subprocess with stdout, stderr and
+//! an exit code, in an environment of its own.
+
+mod bad_input;
+mod copying;
+mod demo;
+mod files;
+mod golden;
+mod help;
+mod history;
+mod manners;
+mod program;
+mod readme;
+mod reference;
+mod series;
+mod sql;

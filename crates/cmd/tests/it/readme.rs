@@ -1,0 +1,53 @@
+//! The README's commands, as written.
+
+use std::path::Path;
+
+use crate::program::{Place, finish};
+
+/// The comment above a block that is to be run.
+const MARK: &str = "<!-- These commands are run by a test, in this order. -->";
+
+#[test]
+fn commands_of_the_readme_work_as_written() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let Ok(readme) = std::fs::read_to_string(root.join("README.md")) else { return };
+    let place = Place::empty();
+    let bin = place.path("bin");
+    std::fs::create_dir(&bin).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_pond"), bin.join("pond")).unwrap();
+    if root.join("data").exists() {
+        std::os::unix::fs::symlink(root.join("data"), place.path("data")).unwrap();
+    }
+    let script = blocks(&readme).join("\n");
+    if script.is_empty() {
+        return;
+    }
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-eu", "-c", &script])
+        .env_clear()
+        .env("HOME", place.dir())
+        .env("TZ", "UTC")
+        .env("PATH", format!("{}:{path}", bin.display()))
+        .current_dir(place.dir());
+    finish(&mut command).ok();
+}
+
+/// The shell blocks that follow the mark.
+fn blocks(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        if line.trim() != MARK {
+            continue;
+        }
+        while lines.next_if(|line| line.trim().is_empty()).is_some() {}
+        if lines.next_if(|line| line.trim() == "```sh").is_none() {
+            continue;
+        }
+        let block: Vec<&str> = lines.by_ref().take_while(|line| line.trim() != "```").collect();
+        found.push(block.join("\n"));
+    }
+    found
+}
