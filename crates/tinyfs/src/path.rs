@@ -148,7 +148,18 @@ impl FromStr for FsPath {
 /// `dir` and `name` as one path; both are taken to be normal already.
 #[must_use]
 pub fn join(dir: &str, name: &str) -> String {
-    if dir.ends_with('/') { format!("{dir}{name}") } else { format!("{dir}/{name}") }
+    let mut path = String::with_capacity(dir.len() + 1 + name.len());
+    path.push_str(dir);
+    push(&mut path, name);
+    path
+}
+
+/// Makes the path of a directory that of a name in it.
+pub(crate) fn push(path: &mut String, name: &str) {
+    if !path.ends_with('/') {
+        path.push('/');
+    }
+    path.push_str(name);
 }
 
 /// The directory part of a normal absolute path; `None` for the root.

@@ -8,7 +8,7 @@
 //! Nothing here recurses: the depth of a path costs memory, not stack.
 
 use super::Fs;
-use crate::path::{Component, FsPath, ROOT, join};
+use crate::path::{Component, FsPath, ROOT, join, push};
 use crate::{Entry, EntryType, Error, Name, NodeId, Result, Store};
 
 /// How many symlinks are followed for one path.
@@ -154,9 +154,10 @@ impl<'a, S: Store + ?Sized> Walk<'a, S> {
     /// The error for the name at which the walk stopped.
     pub(super) fn not_found(&self) -> Error {
         let deepest = self.here.path();
-        let rest = self.pending.iter().rev();
-        let path =
-            rest.fold(deepest.clone(), |path, next| join(&path, &next.component.to_string()));
+        let mut path = deepest.clone();
+        for next in self.pending.iter().rev() {
+            push(&mut path, &next.component.to_string());
+        }
         Error::NotFound { path, deepest }
     }
 

@@ -30,6 +30,10 @@ pub struct Matches<S: ?Sized = dyn Store> {
     glob: Glob,
     options: GlobOptions,
     started: bool,
+    /// The path of the directory at hand, as the pattern came to it.
+    shown: String,
+    /// The path of the directory at hand, without symlinks.
+    physical: String,
     frames: Vec<Frame>,
 }
 
@@ -41,15 +45,19 @@ impl<S: ?Sized> fmt::Debug for Matches<S> {
 
 /// An open directory.
 struct Frame {
-    /// Its path as the pattern came to it.
-    shown: String,
-    /// Its path without symlinks.
-    physical: String,
-    /// The name by which it was come to, and whether that was a symlink's;
-    /// `None` for the directory that the search starts in.
-    step: Option<(String, bool)>,
+    /// How it was come to; `None` for where the search starts.
+    way: Option<Way>,
     /// What is left to do in it, the next last.
     left: Vec<Item>,
+}
+
+/// The way into a directory, and back.
+struct Way {
+    name: String,
+    /// How long the shown path was before.
+    shown_bytes: usize,
+    /// What the physical path was before, when a symlink led elsewhere.
+    from: Option<String>,
 }
 
 enum Item {
@@ -57,17 +65,18 @@ enum Item {
     Enter(Enter),
 }
 
+/// A directory to go into.
 struct Enter {
     name: String,
-    link: bool,
     dir: NodeId,
-    physical: String,
+    /// Its path without symlinks, where the name is a symlink's.
+    target: Option<String>,
     states: Vec<usize>,
 }
 
 impl Item {
-    /// Orders as the paths do: what is in a directory comes after names that
-    /// are the directory's with something below `/` appended.
+    /// Orders as the bytes of the paths do: `a`, then `a-b`, then what is in
+    /// `a`, then `a0`, because `/` comes after `-` and before `0`.
     fn order(&self, other: &Self) -> Ordering {
         self.key().cmp(other.key())
     }
@@ -94,14 +103,24 @@ struct Moves {
 
 impl<S: Store + ?Sized> Matches<S> {
     pub(super) const fn new(fs: Fs<S>, glob: Glob, options: GlobOptions) -> Self {
-        Self { fs, glob, options, started: false, frames: Vec::new() }
+        let shown = String::new();
+        let physical = String::new();
+        Self { fs, glob, options, started: false, shown, physical, frames: Vec::new() }
     }
 
-    /// The next match; `None` after the last.
+    /// The next match; `None` after the last and after an error.
     ///
     /// # Errors
     /// The store's.
     pub async fn next(&mut self) -> Result<Option<Match>> {
+        let next = self.advance().await;
+        if next.is_err() {
+            self.frames.clear();
+        }
+        next
+    }
+
+    async fn advance(&mut self) -> Result<Option<Match>> {
         if !self.started {
             self.started = true;
             if let Some(found) = self.start().await? {
@@ -110,12 +129,8 @@ impl<S: Store + ?Sized> Matches<S> {
         }
         while let Some(frame) = self.frames.last_mut() {
             match frame.left.pop() {
-                None => drop(self.frames.pop()),
-                Some(Item::Enter(enter)) => {
-                    let shown = path::join(&frame.shown, &enter.name);
-                    let frame = self.open(shown, enter).await?;
-                    self.frames.push(frame);
-                }
+                None => self.leave(),
+                Some(Item::Enter(enter)) => self.go_into(enter).await?,
                 Some(Item::Found { entry, node: None }) => {
                     frame.left.push(Item::Found { entry, node: None });
                     self.fetch().await?;
@@ -147,32 +162,55 @@ impl<S: Store + ?Sized> Matches<S> {
         if self.glob.segments.is_empty() {
             return Ok(Some(Match { path: base, captures: Vec::new() }));
         }
-        let enter = Enter {
-            name: String::new(),
-            link: false,
-            dir: base.id(),
-            physical: base.path.clone(),
-            states: vec![0],
-        };
-        let frame = Frame { step: None, ..self.open(base.path, enter).await? };
-        self.frames.push(frame);
+        self.shown.clone_from(&base.path);
+        let dir = base.id();
+        self.physical = base.path;
+        let left = self.plan(dir, &[0]).await?;
+        self.frames.push(Frame { way: None, left });
         Ok(None)
     }
 
-    /// Finds out what is to be done in a directory.
-    async fn open(&self, shown: String, enter: Enter) -> Result<Frame> {
-        let states = self.closure(&enter.states);
+    async fn go_into(&mut self, enter: Enter) -> Result<()> {
+        let shown_bytes = self.shown.len();
+        path::push(&mut self.shown, &enter.name);
+        let from = match enter.target {
+            Some(target) => Some(std::mem::replace(&mut self.physical, target)),
+            None => {
+                path::push(&mut self.physical, &enter.name);
+                None
+            }
+        };
+        let left = self.plan(enter.dir, &enter.states).await?;
+        let way = Some(Way { name: enter.name, shown_bytes, from });
+        self.frames.push(Frame { way, left });
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        let Some(Frame { way: Some(way), .. }) = self.frames.pop() else { return };
+        self.shown.truncate(way.shown_bytes);
+        match way.from {
+            Some(from) => self.physical = from,
+            None => {
+                let parent = path::parent(&self.physical).unwrap_or(path::ROOT).len();
+                self.physical.truncate(parent);
+            }
+        }
+    }
+
+    /// Finds out what is to be done in the directory at hand.
+    async fn plan(&self, dir: NodeId, states: &[usize]) -> Result<Vec<Item>> {
+        let states = self.closure(states);
         let mut left = Vec::new();
-        for entry in self.candidates(enter.dir, &states).await? {
+        for entry in self.candidates(dir, &states).await? {
             let moves = self.moves(&states, entry.name.as_str());
-            left.extend(self.enter(&enter.physical, &entry, &moves).await?.map(Item::Enter));
+            left.extend(self.enter(&entry, &moves).await?.map(Item::Enter));
             if moves.found {
                 left.push(Item::Found { entry, node: None });
             }
         }
         left.sort_by(|one, other| other.order(one));
-        let step = Some((enter.name, enter.link));
-        Ok(Frame { shown, physical: enter.physical, step, left })
+        Ok(left)
     }
 
     /// The states with those that `**` reaches by standing for nothing.
@@ -235,26 +273,28 @@ impl<S: Store + ?Sized> Matches<S> {
 
     /// How to go into an entry; `None` when there is nothing to go into, or no
     /// reason to.
-    async fn enter(&self, dir: &str, entry: &Entry, moves: &Moves) -> Result<Option<Enter>> {
-        let name = entry.name.as_str();
-        let physical = path::join(dir, name);
+    async fn enter(&self, entry: &Entry, moves: &Moves) -> Result<Option<Enter>> {
+        let name = String::from(entry.name.clone());
         if entry.entry_type.is_directory() {
             let states: Vec<usize> = moves.named.iter().chain(&moves.deep).copied().collect();
-            let enter =
-                Enter { name: name.to_owned(), link: false, dir: entry.node, physical, states };
+            let enter = Enter { name, dir: entry.node, target: None, states };
             return Ok((!enter.states.is_empty()).then_some(enter));
         }
         if !entry.entry_type.is_symlink() || moves.named.is_empty() {
             return Ok(None);
         }
-        let target = absent(self.fs.resolve(&physical).await)?;
+        let target = self.follow(&name).await?;
         Ok(target.filter(|target| target.node.entry_type.is_directory()).map(|target| Enter {
-            name: name.to_owned(),
-            link: true,
+            name,
             dir: target.id(),
-            physical: target.path,
+            target: Some(target.path),
             states: moves.named.clone(),
         }))
+    }
+
+    /// Where the symlink of this name in the directory at hand leads.
+    async fn follow(&self, name: &str) -> Result<Option<NodePath>> {
+        absent(self.fs.resolve(&path::join(&self.physical, name)).await)
     }
 
     /// Asks for the nodes of the next matches in the directory at hand.
@@ -281,23 +321,22 @@ impl<S: Store + ?Sized> Matches<S> {
     /// Makes a match of an entry in the directory at hand; `None` when the
     /// pattern wants directories and it is none.
     async fn found(&self, entry: &Entry, node: Node) -> Result<Option<Match>> {
-        let Some(frame) = self.frames.last() else { return Ok(None) };
         let name = entry.name.as_str();
         let mut node = node;
         if node.entry_type.is_symlink() && (self.options.follow || self.glob.directory) {
-            let target = absent(self.fs.resolve(&path::join(&frame.physical, name)).await)?;
-            node = target.map_or(node, |target| target.node);
+            node = self.follow(name).await?.map_or(node, |target| target.node);
         }
         if self.glob.directory && !node.entry_type.is_directory() {
             return Ok(None);
         }
-        let path = NodePath { path: path::join(&frame.shown, name), node };
+        let path = NodePath { path: path::join(&self.shown, name), node };
         Ok(Some(Match { path, captures: self.captures(name) }))
     }
 
     fn captures(&self, name: &str) -> Vec<String> {
-        let way = self.frames.iter().filter_map(|frame| frame.step.as_ref());
-        let mut steps: Vec<Step<'_>> = way.map(|(name, link)| Step { name, link: *link }).collect();
+        let ways = self.frames.iter().filter_map(|frame| frame.way.as_ref());
+        let mut steps: Vec<Step<'_>> =
+            ways.map(|way| Step { name: &way.name, link: way.from.is_some() }).collect();
         steps.push(Step { name, link: false });
         // The search came here by the pattern, so there is a way to divide it.
         divide(&self.glob.segments, &steps, self.options).unwrap_or_default()
