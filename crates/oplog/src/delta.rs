@@ -132,7 +132,7 @@ pub(crate) struct Commit {
     pub(crate) data_change: bool,
 }
 
-fn commit_path(version: u64) -> Path {
+pub(crate) fn commit_path(version: u64) -> Path {
     Path::from(format!("{LOG}/{version:020}.json"))
 }
 
@@ -433,6 +433,48 @@ impl DeltaLog {
         replay.finish(&self.location, to)
     }
 
+    /// Reads the checkpoint of a state's version back and compares.
+    pub(crate) async fn verify_checkpoint(&self, state: &TableState) -> Result<()> {
+        let version = state.delta_version;
+        let found = self.read_checkpoint(version).await?.finish(&self.location, version)?;
+        let same = found.files == state.files
+            && found.identity == state.identity
+            && found.horizon == state.horizon;
+        if same {
+            return Ok(());
+        }
+        Err(Error::DamagedFile {
+            file: checkpoint_path(version).to_string(),
+            what: "it does not say what the commits say".into(),
+        })
+    }
+
+    /// Checks the commit files and checkpoints there are; gives what is wrong.
+    pub(crate) async fn check_files(&self, state: &TableState) -> Result<Vec<(String, String)>> {
+        let listing = self.list().await?;
+        let mut wrong = Vec::new();
+        let mut expected = None;
+        for &version in listing.commits.keys().take_while(|at| **at <= state.delta_version) {
+            let path = commit_path(version).to_string();
+            if expected.is_some_and(|expected| expected != version) {
+                wrong.push((path.clone(), "commits before it are missing".to_owned()));
+            }
+            expected = Some(version + 1);
+            match self.read_commit(version).await {
+                Ok(_) => {}
+                Err(Error::DamagedCommit { what, .. }) => wrong.push((path, what)),
+                Err(error) => return Err(error),
+            }
+        }
+        for &version in &listing.checkpoints {
+            if let Err(error) = self.read_checkpoint(version).await {
+                let what = format!("it can not be read: {}", deepest(&error));
+                wrong.push((checkpoint_path(version).to_string(), what));
+            }
+        }
+        Ok(wrong)
+    }
+
     /// The state that a checkpoint holds, as delta-rs reads it.
     async fn read_checkpoint(&self, version: u64) -> Result<Replay> {
         let table = crate::checkpoint::load(&self.store, version).await?;
@@ -441,6 +483,10 @@ impl DeltaLog {
         replay.files = table.files.into_iter().map(|file| (file.path.clone(), file)).collect();
         Ok(replay)
     }
+}
+
+fn deepest(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), deepest)
 }
 
 fn stamp(lines: &[Line]) -> Option<&Stamp> {

@@ -80,6 +80,8 @@ pub(crate) struct LiveFile {
     pub(crate) chain: ContentHash,
     /// The latest end of its transactions.
     pub(crate) ended_max_us: i64,
+    /// The horizon it was last rewritten for; 0 for none.
+    pub(crate) pruned: u64,
 }
 
 const BLAKE3: &str = "pond.blake3";
@@ -90,6 +92,7 @@ const TO: &str = "pond.txn_to";
 const CHAIN: &str = "pond.txn_hash";
 const ENDED: &str = "pond.ended_max_us";
 const ROWS: &str = "pond.rows";
+const PRUNED: &str = "pond.pruned";
 
 impl LiveFile {
     pub(crate) fn tags(&self) -> HashMap<String, Option<String>> {
@@ -103,6 +106,7 @@ impl LiveFile {
             tag(CHAIN, self.chain.to_string()),
             tag(ENDED, self.ended_max_us.to_string()),
             tag(ROWS, self.rows.to_string()),
+            tag(PRUNED, self.pruned.to_string()),
         ])
     }
 
@@ -141,6 +145,7 @@ impl LiveFile {
             to: tag(&path, tags, TO)?,
             chain: tag(&path, tags, CHAIN)?,
             ended_max_us: tag(&path, tags, ENDED)?,
+            pruned: tag(&path, tags, PRUNED)?,
             path,
         })
     }

@@ -24,10 +24,13 @@ mod error;
 mod file;
 mod large;
 mod log;
+pub mod maintenance;
 mod medium;
 mod reader;
 mod rows;
+mod scan;
 mod snapshot;
+mod verify;
 
 pub use error::{Error, Location, Result, Source};
 pub use large::{ContentSink, Finished, LargeFiles};
@@ -38,3 +41,4 @@ pub use rows::{
     MemoryContents, Stamped, TransactionMeta, TransactionRow, TxnKind, VersionRow,
 };
 pub use snapshot::Snapshot;
+pub use verify::{Finding, Verified};

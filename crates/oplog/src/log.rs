@@ -343,6 +343,7 @@ impl Log {
             to: txn_seq,
             chain: committed.hash,
             ended_max_us: committed.ended_us,
+            pruned: 0,
         };
         Ok((file, committed))
     }

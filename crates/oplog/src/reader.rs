@@ -106,7 +106,6 @@ pub(crate) fn content_key(content: &Stamped<ContentRow>) -> (NodeId, u64, (u64, 
 /// What a footer says of a row group.
 #[derive(Debug)]
 pub(crate) struct Group {
-    pub(crate) rows: u64,
     kinds: Option<(String, String)>,
     nodes: Option<(NodeId, NodeId)>,
     versions: Option<(i64, i64)>,
@@ -130,7 +129,6 @@ impl Group {
             _ => None,
         };
         Self {
-            rows: u64::try_from(group.num_rows()).unwrap_or_default(),
             kinds: text(columns.kind),
             nodes: text(columns.node)
                 .and_then(|(min, max)| Some((min.parse().ok()?, max.parse().ok()?))),

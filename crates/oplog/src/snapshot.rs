@@ -288,7 +288,7 @@ impl Snapshot {
         range: RangeInclusive<u64>,
     ) -> BoxStream<'static, Result<Stamped<TransactionRow>>> {
         let last = (*range.end()).min(self.txn_seq);
-        let first = *range.start();
+        let first = (*range.start()).max(self.oldest());
         let files: Vec<_> = self
             .metadata_files()
             .filter(|file| file.from <= last && first <= file.to)

@@ -1,0 +1,316 @@
+//! Merging data files: physical, without a transaction of its own.
+//!
+//! Files of contiguous transactions become one file of metadata and one of
+//! contents, sorted as every file is, so that a lookup finds its row groups by
+//! their least and greatest node. Files are merged by level, as a
+//! log-structured tree does: each row is written again once a level, and the
+//! levels grow with the logarithm of the history.
+
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::keep::Keeper;
+use super::{Policy, Report, Step, commit_id, landed};
+use crate::columns::{ContentRow, kind};
+use crate::delta::{Commit, TableState};
+use crate::file::{FileName, FileWriter, LiveFile, Parts};
+use crate::reader::{Block, Reads, content_key, link_key, version_key};
+use crate::{Error, Log, Result, Stamped};
+
+/// The merges that are due: at most one for small files, metadata, contents.
+pub(super) fn plan(state: &TableState, policy: &Policy) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for parts in [Parts::All, Parts::Metadata, Parts::Content] {
+        let files: Vec<_> = state.files.iter().filter(|file| file.parts == parts).collect();
+        let due = if parts == Parts::All { policy.small_files } else { policy.fan_in };
+        // Levels fall with age, so files of one level lie side by side. The
+        // lowest level comes last and is merged first.
+        let run = files
+            .chunk_by(|a, b| a.level == b.level)
+            .filter(|run| run.len() >= due.max(2))
+            .rfind(|run| {
+                let bytes: u64 = run.iter().map(|file| file.size_bytes).sum();
+                parts == Parts::All || bytes <= policy.merge_bytes
+            });
+        if let Some(run) = run {
+            steps.push(Step::Merge {
+                files: run.iter().map(|file| file.path.clone()).collect(),
+                transactions: (run[0].from, run[run.len() - 1].to),
+                bytes: run.iter().map(|file| file.size_bytes).sum(),
+            });
+        }
+    }
+    steps
+}
+
+/// The live files of these names, which must be of one kind and contiguous.
+fn live(state: &TableState, names: &[String]) -> Result<Vec<LiveFile>> {
+    let files: Vec<_> =
+        state.files.iter().filter(|file| names.contains(&file.path)).cloned().collect();
+    let fits = files.len() == names.len()
+        && !files.is_empty()
+        && files.windows(2).all(|pair| {
+            pair[0].parts == pair[1].parts
+                && (pair[0].to + 1 == pair[1].from
+                    // A merge leaves no file of contents where there are none.
+                    || (pair[0].parts == Parts::Content && pair[0].to < pair[1].from))
+        });
+    if fits { Ok(files) } else { Err(Error::StalePlan) }
+}
+
+/// Merges files and commits that.
+pub(super) async fn merge(
+    log: &mut Log,
+    names: &[String],
+    mut keeper: Keeper,
+    now_us: i64,
+    report: &mut Report,
+) -> Result<()> {
+    let inputs = live(&log.state, names)?;
+    let parts = inputs[0].parts;
+    let mut outputs = Vec::new();
+    if parts.has_metadata() {
+        outputs.push(merge_metadata(log, &inputs, &mut keeper, now_us).await?);
+    }
+    if parts.has_content() {
+        outputs.extend(merge_contents(log, &inputs, &mut keeper, now_us).await?);
+    }
+    // A reader that began before the commit may need the inputs for as long
+    // as the retention, which counts from the time of the file.
+    touch(log, &inputs).await;
+    // A rewrite that drops nothing gives the same file; it stays.
+    let remove: Vec<_> = inputs
+        .iter()
+        .filter(|input| !outputs.iter().any(|output| output.path == input.path))
+        .cloned()
+        .collect();
+    let rows = |files: &[LiveFile]| files.iter().map(|file| file.rows).sum::<u64>();
+    let commit = Commit {
+        operation: "OPTIMIZE",
+        timestamp_ms: now_us / 1000,
+        txn_id: Some(commit_id(outputs.iter().chain(&remove).map(|file| file.path.as_str()))),
+        add: outputs.clone(),
+        remove,
+        data_change: rows(&inputs) != rows(&outputs),
+        ..Commit::default()
+    };
+    landed(log.put_commit(&commit).await)?;
+    report.files_merged += inputs.len();
+    report.bytes_written += outputs.iter().map(|file| file.size_bytes).sum::<u64>();
+    Ok(())
+}
+
+/// Sets the files' times to now.
+async fn touch(log: &Log, files: &[LiveFile]) {
+    let paths: Vec<_> = files.iter().map(|file| log.root.join(&file.path)).collect();
+    let touched = tokio::task::spawn_blocking(move || {
+        for path in paths {
+            // A file that can not be touched is vacuumed a little early.
+            if let Ok(file) = std::fs::File::open(path) {
+                let _ = file.set_times(std::fs::FileTimes::new().set_modified(now()));
+            }
+        }
+    });
+    let _ = touched.await;
+}
+
+#[expect(clippy::disallowed_methods, reason = "times of files are the operating system's")]
+fn now() -> std::time::SystemTime {
+    std::time::SystemTime::now()
+}
+
+fn output(
+    inputs: &[LiveFile],
+    parts: Parts,
+    pruned: u64,
+    written: crate::file::Written,
+    now_us: i64,
+) -> LiveFile {
+    let (first, last) = (&inputs[0], &inputs[inputs.len() - 1]);
+    let rewritten = inputs.len() == 1 && first.parts == parts;
+    LiveFile {
+        path: written.path,
+        size_bytes: written.size_bytes,
+        hash: written.hash,
+        rows: written.rows,
+        modified_ms: now_us / 1000,
+        parts,
+        level: if rewritten { first.level } else { first.level + 1 },
+        from: first.from,
+        to: last.to,
+        chain: last.chain,
+        ended_max_us: inputs.iter().map(|file| file.ended_max_us).max().unwrap_or_default(),
+        pruned: pruned.max(inputs.iter().map(|file| file.pruned).min().unwrap_or_default()),
+    }
+}
+
+fn file_name(inputs: &[LiveFile], what: &str) -> FileName {
+    let (from, to) = (inputs[0].from, inputs[inputs.len() - 1].to);
+    FileName::Hashed(format!("{from:020}-{to:020}-{what}"))
+}
+
+async fn merge_metadata(
+    log: &Log,
+    inputs: &[LiveFile],
+    keeper: &mut Keeper,
+    now_us: i64,
+) -> Result<LiveFile> {
+    let reads = &log.reads;
+    let name = file_name(inputs, "metadata");
+    let mut writer = FileWriter::create(&log.medium, log.root.clone(), name);
+
+    let mut rows = Merge::open(reads, inputs, kind::TRANSACTION, |block| block.transactions, {
+        |a, b| a.order().cmp(&b.order())
+    });
+    while let Some(row) = rows.next().await? {
+        if keeper.keep_transaction(&row) {
+            writer.transaction(&row).await?;
+        }
+    }
+    writer.end_section().await?;
+
+    let mut rows = Merge::open(
+        reads,
+        inputs,
+        kind::LINK,
+        |block| block.links,
+        |a, b| link_key(a).cmp(&link_key(b)),
+    );
+    while let Some(row) = rows.next().await? {
+        if keeper.keep_link(&row).await? {
+            writer.link(&row).await?;
+        }
+    }
+    writer.end_section().await?;
+
+    let mut rows = Merge::open(
+        reads,
+        inputs,
+        kind::VERSION,
+        |block| block.versions,
+        |a, b| version_key(a).cmp(&version_key(b)),
+    );
+    while let Some(row) = rows.next().await? {
+        if keeper.keep_version(&row).await? {
+            writer.version(&row).await?;
+        }
+    }
+    let written = writer.finish().await?;
+    Ok(output(inputs, Parts::Metadata, keeper.pruned_to(), written, now_us))
+}
+
+/// Contents of many files as one; `None` when nothing is left of them.
+async fn merge_contents(
+    log: &Log,
+    inputs: &[LiveFile],
+    keeper: &mut Keeper,
+    now_us: i64,
+) -> Result<Option<LiveFile>> {
+    let mut cursors = Vec::new();
+    for file in inputs {
+        cursors.push(ContentCursor::open(&log.reads, file).await?);
+    }
+    let mut writer: Option<FileWriter> = None;
+    loop {
+        for cursor in &mut cursors {
+            cursor.fill(&log.reads).await?;
+        }
+        let least = cursors
+            .iter_mut()
+            .filter(|cursor| !cursor.rows.is_empty())
+            .min_by(|a, b| a.rows.front().map(content_key).cmp(&b.rows.front().map(content_key)));
+        let Some(row) = least.and_then(|cursor| cursor.rows.pop_front()) else { break };
+        if !keeper.keep_content(&row).await? {
+            continue;
+        }
+        let writer = writer.get_or_insert_with(|| {
+            FileWriter::create(&log.medium, log.root.clone(), file_name(inputs, "content"))
+        });
+        writer.content(&row).await?;
+    }
+    let Some(writer) = writer else { return Ok(None) };
+    let written = writer.finish().await?;
+    Ok(Some(output(inputs, Parts::Content, keeper.pruned_to(), written, now_us)))
+}
+
+/// Rows of one kind from many files, in the order that files have.
+struct Merge<'a, T> {
+    reads: &'a Reads,
+    kind: &'static str,
+    take: fn(Block) -> Vec<Stamped<T>>,
+    compare: fn(&Stamped<T>, &Stamped<T>) -> Ordering,
+    cursors: Vec<Cursor<'a, T>>,
+}
+
+struct Cursor<'a, T> {
+    file: &'a LiveFile,
+    group: usize,
+    rows: VecDeque<Stamped<T>>,
+    ended: bool,
+}
+
+impl<'a, T> Merge<'a, T> {
+    fn open(
+        reads: &'a Reads,
+        files: &'a [LiveFile],
+        kind: &'static str,
+        take: fn(Block) -> Vec<Stamped<T>>,
+        compare: fn(&Stamped<T>, &Stamped<T>) -> Ordering,
+    ) -> Self {
+        let cursors = files
+            .iter()
+            .map(|file| Cursor { file, group: 0, rows: VecDeque::new(), ended: false })
+            .collect();
+        Self { reads, kind, take, compare, cursors }
+    }
+
+    async fn next(&mut self) -> Result<Option<Stamped<T>>> {
+        for cursor in &mut self.cursors {
+            while cursor.rows.is_empty() && !cursor.ended {
+                let footer = self.reads.footer(cursor.file).await?;
+                let Some(group) = footer.groups.get(cursor.group) else {
+                    cursor.ended = true;
+                    break;
+                };
+                if group.may_have_metadata() && group.may_have(self.kind) {
+                    let block = self.reads.read_block(cursor.file, &footer, cursor.group).await?;
+                    cursor.rows = (self.take)(block).into();
+                }
+                cursor.group += 1;
+            }
+        }
+        let compare = self.compare;
+        let least = self.cursors.iter_mut().filter(|cursor| !cursor.rows.is_empty()).min_by(
+            |a, b| match (a.rows.front(), b.rows.front()) {
+                (Some(a), Some(b)) => compare(a, b),
+                _ => Ordering::Equal,
+            },
+        );
+        Ok(least.and_then(|cursor| cursor.rows.pop_front()))
+    }
+}
+
+struct ContentCursor<'a> {
+    file: &'a LiveFile,
+    footer: Arc<crate::reader::Footer>,
+    group: usize,
+    rows: VecDeque<Stamped<ContentRow>>,
+}
+
+impl<'a> ContentCursor<'a> {
+    async fn open(reads: &Reads, file: &'a LiveFile) -> Result<Self> {
+        let footer = reads.footer(file).await?;
+        Ok(Self { file, footer, group: 0, rows: VecDeque::new() })
+    }
+
+    async fn fill(&mut self, reads: &Reads) -> Result<()> {
+        while self.rows.is_empty() && self.group < self.footer.groups.len() {
+            if self.footer.groups[self.group].may_have(kind::CONTENT) {
+                self.rows = reads.read_contents(self.file, &self.footer, self.group).await?.into();
+            }
+            self.group += 1;
+        }
+        Ok(())
+    }
+}
