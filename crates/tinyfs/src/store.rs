@@ -113,8 +113,8 @@ pub trait WriteStore: Store {
     /// that it can be looked at before it is named.
     ///
     /// # Errors
-    /// [`Error::Io`](crate::Error::Io), also when this store did not finish
-    /// such content.
+    /// [`Error::UnknownContent`](crate::Error::UnknownContent) when this store
+    /// did not finish such content; [`Error::Io`](crate::Error::Io).
     async fn read_content(&self, content: &Content, range: Range<u64>) -> Result<Bytes>;
 
     /// Makes a node and its name, together.

@@ -166,7 +166,8 @@ pub async fn finished_content_can_be_read_before_it_is_named(store: Arc<dyn Writ
         }
     }
     let unknown = unknown();
-    assert!(store.read_content(&unknown, 0..unknown.size_bytes).await.is_err());
+    let read = store.read_content(&unknown, 0..unknown.size_bytes).await;
+    assert_error!(read, Error::UnknownContent { hash } if *hash == unknown.hash);
 }
 
 /// What a writer took and did not finish can not be seen.
@@ -185,7 +186,7 @@ pub async fn a_dropped_writer_leaves_nothing(store: Arc<dyn WriteStore>) {
         if size > 0 {
             let content = Content { hash: ContentHash::of(&taken), size_bytes: size as u64 };
             let named = create(&store, "unfinished", content).await;
-            assert!(named.is_err(), "content that was not finished can not be named");
+            assert_error!(named, Error::UnknownContent { .. });
         }
     }
     assert_eq!(picture(&store).await, before);
@@ -204,7 +205,7 @@ pub async fn content_that_is_never_named_leaves_nothing(store: Arc<dyn WriteStor
     assert_eq!(picture(&store).await, before);
 }
 
-/// A version can not name bytes that the store does not have; nothing appears
+/// [`Error::UnknownContent`] for bytes that the store does not have; nothing appears
 /// under the name.
 ///
 /// # Panics
@@ -212,9 +213,9 @@ pub async fn content_that_is_never_named_leaves_nothing(store: Arc<dyn WriteStor
 pub async fn content_of_another_store_is_refused(store: Arc<dyn WriteStore>) {
     let file = new_file(&store, store.root(), "file", b"1").await;
     let before = picture(&store).await;
-    assert!(create(&store, "name", unknown()).await.is_err(), "no file is made");
+    assert_error!(create(&store, "name", unknown()).await, Error::UnknownContent { .. });
     let appended = store.append(file, NewVersion::bytes(unknown())).await;
-    assert!(appended.is_err(), "no version is added");
+    assert_error!(appended, Error::UnknownContent { .. });
     assert_eq!(picture(&store).await, before);
 }
 

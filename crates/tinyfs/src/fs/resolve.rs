@@ -185,7 +185,11 @@ impl<'a, S: Store + ?Sized> Walk<'a, S> {
         if self.links > MAX_LINKS {
             return Err(Error::LinkLoop { path: self.asked.clone() });
         }
-        let target = FsPath::parse(&self.fs.store.read_link(link.node).await?)?;
+        let target = self.fs.store.read_link(link.node).await?;
+        let target = FsPath::parse(&target).map_err(|error| Error::BadPath {
+            path: join(&self.here.path(), link.name.as_str()),
+            reason: format!("it is a symlink, and {error}"),
+        })?;
         if target.is_absolute() {
             self.here.steps.clear();
         }

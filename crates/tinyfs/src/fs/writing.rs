@@ -14,6 +14,7 @@ use crate::{
 
 /// What a path that is to be written leads to.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "made once for a write, and taken apart at once")]
 pub enum Target {
     /// Something that is there, symlinks followed.
     Existing(NodePath),

@@ -1,5 +1,7 @@
 //! Tests of what `tinyfs` offers, a module a theme.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod architecture;
 mod contract;
 mod counting;

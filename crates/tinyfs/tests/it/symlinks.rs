@@ -1,7 +1,7 @@
 //! Symlinks anywhere in a path.
 
 use tinyfs::fs::MAX_LINKS;
-use tinyfs::{EntryType, Error, Fs, MemoryStore};
+use tinyfs::{EntryType, Error, Fs, MemoryStore, Store, WriteStore};
 
 use crate::tree::tree;
 
@@ -64,6 +64,23 @@ async fn a_dangling_link_is_not_found_where_it_leads() {
     }
     assert!(!fs.exists("/a/link").await.unwrap());
     assert!(fs.resolve_link("/a/link").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_target_that_is_no_path_is_an_error_and_fails_no_listing() {
+    let fs = tree(&["file"]).await;
+    assert!(matches!(fs.symlink("", "/link").await, Err(Error::BadPath { .. })));
+    // A store may hold what the file system would not write.
+    let node = tinyfs::NewNode::Symlink { target: "a\0b".to_owned() };
+    let name = tinyfs::Name::new("link").unwrap();
+    fs.store().create(fs.store().root(), &name, node).await.unwrap();
+    match fs.resolve("/link/x").await {
+        Err(Error::BadPath { path, .. }) => assert_eq!(path, "/link"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(fs.list("/").await.unwrap().len(), 2);
+    assert_eq!(fs.glob("/*").await.unwrap().len(), 2);
+    assert_eq!(fs.glob("/*/*").await.unwrap().len(), 0);
 }
 
 #[tokio::test]
