@@ -7,34 +7,34 @@ use jiff::tz::TimeZone;
 
 /// A chart of one or more series over one span of time.
 #[derive(Clone, Debug)]
-pub struct Chart {
+pub(crate) struct Chart {
     /// The heading; empty for none.
-    pub title: String,
+    pub(crate) title: String,
     /// The line below it, in smaller type; empty for none.
-    pub subtitle: String,
+    pub(crate) subtitle: String,
     /// The zone of the time axis.
-    pub zone: TimeZone,
+    pub(crate) zone: TimeZone,
     /// The span of the time axis in microseconds since 1970 UTC, both ends
     /// included; `None` goes from the first point to the last.
-    pub span_us: Option<(i64, i64)>,
+    pub(crate) span_us: Option<(i64, i64)>,
     /// The series, in the order of the legend.
-    pub series: Vec<Series>,
+    pub(crate) series: Vec<Series>,
 }
 
 /// One line of a chart.
 #[derive(Clone, Debug)]
-pub struct Series {
+pub(crate) struct Series {
     /// Its name in the legend.
-    pub name: String,
+    pub(crate) name: String,
     /// The unit of its values; series with the same unit share a panel, one
     /// without a unit has its own.
-    pub unit: Option<String>,
+    pub(crate) unit: Option<String>,
     /// Its points, ascending by time.
-    pub points: Vec<Point>,
+    pub(crate) points: Vec<Point>,
     /// Points further apart than this are not joined, in microseconds; `None`
     /// takes two and a half times the median distance. Who reduced readings to
     /// buckets sets this to one and a half buckets.
-    pub break_after_us: Option<i64>,
+    pub(crate) break_after_us: Option<i64>,
 }
 
 /// What a series did in one interval: one reading, or many reduced to three
@@ -42,21 +42,21 @@ pub struct Series {
 ///
 /// A value that is not finite makes the point a gap.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
+pub(crate) struct Point {
     /// Where it stands on the time axis, in microseconds since 1970 UTC.
-    pub time_us: i64,
+    pub(crate) time_us: i64,
     /// The least reading.
-    pub min: f64,
+    pub(crate) min: f64,
     /// The mean of the readings.
-    pub mean: f64,
+    pub(crate) mean: f64,
     /// The greatest reading.
-    pub max: f64,
+    pub(crate) max: f64,
 }
 
 impl Chart {
     /// A chart without a subtitle that spans its points.
     #[must_use]
-    pub fn new(title: impl Into<String>, zone: TimeZone, series: Vec<Series>) -> Self {
+    pub(crate) fn new(title: impl Into<String>, zone: TimeZone, series: Vec<Series>) -> Self {
         Self { title: title.into(), subtitle: String::new(), zone, span_us: None, series }
     }
 }
@@ -64,7 +64,7 @@ impl Chart {
 impl Series {
     /// A line through `points`, broken where they lie unusually far apart.
     #[must_use]
-    pub fn new(name: impl Into<String>, unit: Option<String>, points: Vec<Point>) -> Self {
+    pub(crate) fn new(name: impl Into<String>, unit: Option<String>, points: Vec<Point>) -> Self {
         Self { name: name.into(), unit, points, break_after_us: None }
     }
 }
@@ -72,25 +72,25 @@ impl Series {
 impl Point {
     /// A single reading.
     #[must_use]
-    pub const fn reading(time_us: i64, value: f64) -> Self {
+    pub(crate) const fn reading(time_us: i64, value: f64) -> Self {
         Self { time_us, min: value, mean: value, max: value }
     }
 
     /// The least, mean and greatest of several readings.
     #[must_use]
-    pub const fn reduced(time_us: i64, min: f64, mean: f64, max: f64) -> Self {
+    pub(crate) const fn reduced(time_us: i64, min: f64, mean: f64, max: f64) -> Self {
         Self { time_us, min, mean, max }
     }
 
     /// A place where the line is broken.
     #[must_use]
-    pub const fn gap(time_us: i64) -> Self {
+    pub(crate) const fn gap(time_us: i64) -> Self {
         Self::reading(time_us, f64::NAN)
     }
 
     /// Whether the line is broken here.
     #[must_use]
-    pub fn is_gap(&self) -> bool {
+    pub(crate) fn is_gap(&self) -> bool {
         !(self.min.is_finite() && self.mean.is_finite() && self.max.is_finite())
     }
 }

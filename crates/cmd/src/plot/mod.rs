@@ -22,6 +22,6 @@ mod svg;
 mod terminal;
 mod ticks;
 
-pub use chart::{Chart, Point, Series};
-pub use svg::{SvgOptions, svg};
-pub use terminal::{TerminalOptions, terminal};
+pub(crate) use chart::{Chart, Point, Series};
+pub(crate) use svg::{SvgOptions, svg};
+pub(crate) use terminal::{TerminalOptions, terminal};

@@ -117,7 +117,12 @@ mod tests {
         let chart = Chart::new(
             "",
             TimeZone::UTC,
-            vec![series("a", Some("m")), series("b", None), series("c", Some("m")), series("d", None)],
+            vec![
+                series("a", Some("m")),
+                series("b", None),
+                series("c", Some("m")),
+                series("d", None),
+            ],
         );
         let panels = Panel::by_unit(&chart);
         let members: Vec<Vec<usize>> =

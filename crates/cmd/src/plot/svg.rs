@@ -17,11 +17,11 @@ use super::ticks::{TimeAxis, ValueAxis, place};
 
 /// How a chart is drawn as SVG.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SvgOptions {
+pub(crate) struct SvgOptions {
     /// Width in pixels of the picture at its natural size; 320 to 8,000.
-    pub width: f64,
+    pub(crate) width: f64,
     /// Height in pixels of one panel's drawing area; 40 to 4,000.
-    pub panel_height: f64,
+    pub(crate) panel_height: f64,
 }
 
 impl Default for SvgOptions {
@@ -49,7 +49,7 @@ const BETWEEN_ENTRIES: f64 = 22.0;
 
 /// Draws `chart` as a self-contained SVG document.
 #[must_use]
-pub fn svg(chart: &Chart, options: SvgOptions) -> String {
+pub(crate) fn svg(chart: &Chart, options: SvgOptions) -> String {
     let width = bounded(options.width, 320.0, 8_000.0, 960.0);
     let panel_height = bounded(options.panel_height, 40.0, 4_000.0, 260.0);
     let panels = Panel::by_unit(chart);

@@ -13,15 +13,15 @@ use super::ticks::{TimeAxis, ValueAxis, place};
 
 /// How a chart is drawn as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TerminalOptions {
+pub(crate) struct TerminalOptions {
     /// Width in characters, labels included; 30 to 1,000.
-    pub width: usize,
+    pub(crate) width: usize,
     /// Height in lines of one panel's drawing area; 3 to 200.
-    pub height: usize,
+    pub(crate) height: usize,
     /// Whether to colour the lines with ANSI sequences.
-    pub colour: bool,
+    pub(crate) colour: bool,
     /// Whether to draw with ASCII alone, for terminals without Unicode.
-    pub ascii: bool,
+    pub(crate) ascii: bool,
 }
 
 impl Default for TerminalOptions {
@@ -39,7 +39,7 @@ const COLOURS: [u8; 6] = [33, 166, 36, 169, 136, 245];
 
 /// Draws `chart` as text that ends in a line break.
 #[must_use]
-pub fn terminal(chart: &Chart, options: TerminalOptions) -> String {
+pub(crate) fn terminal(chart: &Chart, options: TerminalOptions) -> String {
     let width = options.width.clamp(30, 1_000);
     let height = options.height.clamp(3, 200);
     let style = Style { colour: options.colour, ascii: options.ascii };
