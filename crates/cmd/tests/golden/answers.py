@@ -109,6 +109,13 @@ QUESTIONS = {
     " AND time < TIMESTAMPTZ '2025-11-10 00:00:00+00' GROUP BY hour_s ORDER BY hour_s",
     "tides_by_month_los_angeles": "SELECT strftime(timezone('America/Los_Angeles', time), '%Y-%m')"
     f" AS month, {statistics('level')} FROM tides GROUP BY month ORDER BY month",
+    # Midnight itself is skipped or repeated in Havana; half an hour in Lord Howe.
+    "civil_days_havana": by_day("tides", "level", "America/Havana"),
+    "civil_days_lord_howe": by_day("tides", "level", "Australia/Lord_Howe"),
+    "civil_weeks_berlin": "SELECT strftime(date_trunc('week', timezone('Europe/Berlin', time)),"
+    f" '%Y-%m-%d') AS week, {statistics('pressure')} FROM weather GROUP BY week ORDER BY week",
+    "civil_hours_los_angeles": "SELECT epoch_us(time) // 3600000000 * 3600 AS hour_s,"
+    f" {statistics('level')} FROM dock GROUP BY hour_s ORDER BY hour_s",
     "high_low_by_month": "SELECT strftime(timezone('America/Los_Angeles', time), '%Y-%m') AS month,"
     f" tide, {statistics('level')} FROM high_low GROUP BY month, tide ORDER BY month, tide",
     "pressure_by_day_berlin": by_day("weather", "pressure", "Europe/Berlin"),

@@ -18,7 +18,7 @@ fn the_demo_runs_and_shows_every_command() {
         "$ pond copy -p host+csv+zstd+series:data/noyo-edition-1.csv.zst /tides/noyo.series",
         "$ pond copy host+csv+zstd+series:data/noyo-edition-2.csv.zst /tides/noyo.series\n",
         "$ pond list -l '/**/*'\n",
-        "\n2025-11-02,250,",
+        "\n2025-11-02T00:00:00-07:00,250,",
         "$ pond plot /tides/noyo.series",
         "31 Oct 2025",
         "America/Los_Angeles\n",

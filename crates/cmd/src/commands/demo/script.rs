@@ -116,7 +116,7 @@ const REST: &[Step] = &[
         "2025-10-31T00:00[America/Los_Angeles]",
         "--time-end",
         "2025-11-04T23:59[America/Los_Angeles]",
-        "SELECT CAST(to_local_time(time AT TIME ZONE 'America/Los_Angeles') AS DATE) AS day, \
+        "SELECT civil_trunc('day', time, 'America/Los_Angeles') AS day, \
          count(*) AS readings, min(water_level_m) AS lowest, round(avg(water_level_m), 3) AS mean, \
          max(water_level_m) AS highest FROM '/tides/noyo.series' GROUP BY day ORDER BY day",
     ]),
