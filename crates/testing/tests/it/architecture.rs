@@ -14,6 +14,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("testing", &["diagnostics", "oplog", "query", "steward", "tinyfs", "tlogfs"]),
     ("tinyfs", &[]),
     ("tlogfs", &["diagnostics", "oplog", "tinyfs"]),
+    ("unify", &[]),
 ];
 
 /// The names in the `[dependencies]` of each crate.
