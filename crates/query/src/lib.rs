@@ -1,1 +1,38 @@
-//! The pond as tables: providers, format readers, catalog, SQL sessions.
+//! The pond as tables: SQL over any [`tinyfs::Store`].
+//!
+//! A [`Session`] resolves tables by path (`SELECT * FROM '/sensors/*.series'`)
+//! and scans the stored Parquet versions in place. Nothing is collected into
+//! memory to be scanned again.
+//!
+//! Always true: one path makes a table of a node, whatever its kind; the byte
+//! view of a node ([`write_bytes`]) equals its SQL view; SQL text is never
+//! edited and can not reach the host, whose files come in only through
+//! [`Session::bind_host`]; a session never changes what it reads.
+//!
+//! Deliberately not here: printing, the log (what it knows comes through
+//! [`History`]), and anything that writes to a pond.
+
+pub mod format;
+
+mod bytes;
+mod catalog;
+mod civil;
+mod content_store;
+mod error;
+mod facts;
+mod options;
+mod provider;
+mod rows;
+mod schema;
+mod session;
+mod system;
+mod time;
+
+pub use bytes::write_bytes;
+pub use error::{Error, Result, Side};
+pub use facts::{ColumnFacts, TableFacts};
+pub use options::{SessionOptions, TimeBounds};
+pub use rows::Rows;
+pub use schema::UNIT_KEY;
+pub use session::Session;
+pub use system::{History, TransactionRecord};

@@ -1,0 +1,167 @@
+//! What can be said of a table without showing its rows.
+//!
+//! Always true: counts are exact or said to be an upper bound; rows before the
+//! plausibility floor are counted, never mixed in.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::catalog::TableProvider;
+use tinyfs::{EntryType, NodePath, SeriesSpec, TimeRange};
+
+use crate::provider::{Member, PondTable};
+use crate::schema::UNIT_KEY;
+use crate::{Result, Session, TimeBounds};
+
+/// Up to so many stored rows that may supersede each other are counted by a
+/// query; beyond that their number is an upper bound.
+const COUNTED_ROWS: u64 = 20_000_000;
+
+/// A column, described.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnFacts {
+    /// Its name.
+    pub name: String,
+    /// Its type, in words: `utf8`, `float64`, `timestamp(us, UTC)`.
+    pub data_type: String,
+    /// Whether it may have nulls.
+    pub nullable: bool,
+    /// Its unit, where all versions give the same.
+    pub unit: Option<String>,
+}
+
+/// A table or series, described.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TableFacts {
+    /// The node and its path.
+    pub found: NodePath,
+    /// What it is.
+    pub entry_type: EntryType,
+    /// Its columns.
+    pub columns: Vec<ColumnFacts>,
+    /// What a reader of the columns should know: units that only some versions
+    /// give.
+    pub notes: Vec<String>,
+    /// How the series is declared; `None` for a table.
+    pub series: Option<SeriesSpec>,
+    /// Versions, or merged runs of them, that a query reads.
+    pub versions: usize,
+    /// Bytes of these.
+    pub size_bytes: u64,
+    /// Rows of these, as stored.
+    pub stored_rows: u64,
+    /// Rows that a query sees, superseded and quarantined ones left out.
+    pub rows: u64,
+    /// Whether `rows` is exact; if not, there are at most so many.
+    pub rows_exact: bool,
+    /// Stored rows before the plausibility floor.
+    pub quarantined_rows: u64,
+    /// The times of the rows, from the floor on; `None` when there are none.
+    pub time_range: Option<TimeRange>,
+}
+
+impl Session {
+    /// Describes the table or series at `path`.
+    ///
+    /// # Errors
+    /// As [`Session::table`].
+    pub async fn facts(&self, path: &str) -> Result<TableFacts> {
+        let table = self.pond_table(path).await?;
+        let found = self.catalog.fs.resolve(path).await?;
+        let columns = table
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| ColumnFacts {
+                name: field.name().clone(),
+                data_type: type_name(field.data_type()),
+                nullable: field.is_nullable(),
+                unit: field.metadata().get(UNIT_KEY).cloned(),
+            })
+            .collect();
+        let notes = table.notes().to_vec();
+        let files = || table.members().iter().flat_map(|member| &member.files);
+        let stored_rows: u64 = files().map(|file| file.rows()).sum();
+        let (versions, size_bytes) =
+            (files().count(), files().map(|file| file.version.size_bytes).sum());
+        let series = table.members().iter().find_map(|member| member.spec.clone());
+        let quarantined_rows = self.quarantined(&table).await?;
+        let exact = stored_rows <= COUNTED_ROWS || series.as_ref().is_none_or(|spec| spec.append);
+        let rows = if exact {
+            self.context().read_table(Arc::clone(&table) as _)?.count().await? as u64
+        } else {
+            stored_rows - quarantined_rows
+        };
+        let time_range = series.as_ref().and_then(|spec| visible_range(&table, spec));
+        Ok(TableFacts {
+            entry_type: found.node.entry_type,
+            found,
+            columns,
+            notes,
+            series,
+            versions,
+            size_bytes,
+            stored_rows,
+            rows,
+            rows_exact: exact,
+            quarantined_rows,
+            time_range,
+        })
+    }
+
+    /// Stored rows before the floor: known from the footers but for versions
+    /// that the floor cuts, which are counted.
+    async fn quarantined(&self, table: &PondTable) -> Result<u64> {
+        let mut known = 0;
+        let mut cut: Vec<Member> = Vec::new();
+        for member in table.members() {
+            let Some((spec, floor)) =
+                member.spec.as_ref().and_then(|spec| spec.floor_us.map(|floor| (spec, floor)))
+            else {
+                continue;
+            };
+            let mut files = Vec::new();
+            for file in &member.files {
+                match file.time_range(spec) {
+                    Some(range) if range.max_us < floor => known += file.rows(),
+                    Some(range) if range.min_us < floor => files.push(Arc::clone(file)),
+                    _ => {}
+                }
+            }
+            if !files.is_empty() {
+                let spec = SeriesSpec { append: true, floor_us: None, ..spec.clone() };
+                cut.push(Member { files, spec: Some(spec), ..member.clone() });
+                let before = TimeBounds { start_us: None, end_us: floor.checked_sub(1) };
+                let opener = Arc::clone(&self.catalog.opener);
+                let rows =
+                    PondTable::new(&member.path, opener, std::mem::take(&mut cut), false, before)?;
+                known += self.context().read_table(Arc::new(rows))?.count().await? as u64;
+            }
+        }
+        Ok(known)
+    }
+}
+
+fn visible_range(table: &PondTable, spec: &SeriesSpec) -> Option<TimeRange> {
+    let ranges = table.members().iter().flat_map(|member| &member.files);
+    ranges
+        .filter_map(|file| file.time_range(spec))
+        .filter(|range| spec.floor_us.is_none_or(|floor| range.max_us >= floor))
+        .map(|range| TimeRange {
+            min_us: spec.floor_us.map_or(range.min_us, |floor| range.min_us.max(floor)),
+            max_us: range.max_us,
+        })
+        .reduce(|a, b| a.union(&b))
+}
+
+/// A type in words that do not name memory layouts.
+fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Utf8View | DataType::LargeUtf8 => "utf8".to_owned(),
+        DataType::BinaryView | DataType::LargeBinary => "binary".to_owned(),
+        DataType::Timestamp(unit, None) => format!("timestamp({unit})"),
+        DataType::Timestamp(unit, Some(zone)) => format!("timestamp({unit}, {zone})"),
+        other => other.to_string().to_lowercase(),
+    }
+}

@@ -1,0 +1,335 @@
+//! A path or a glob as a table.
+//!
+//! Always true: the table of a glob is the union of its members, each with its
+//! own key, precedence and floor, under one schema made by the rules that unite
+//! versions, and with one more column, [`PATH_COLUMN`]; projection, filters and
+//! limit mean the same for every kind of node.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::DFSchema;
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
+use datafusion::physical_expr::{PhysicalExpr, conjunction};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::filter::FilterExecBuilder;
+use datafusion::physical_plan::union::UnionExec;
+use tinyfs::{EntryType, NodePath, SeriesSpec};
+
+use super::newest_wins::{NewestWinsExec, Roles};
+use super::scan::{Layout, Pruner, ScanBuilder, Shape};
+use super::series::{MemberPlan, plan, shared_time_column};
+use super::version_file::{Opener, VersionFile};
+use super::versions_exec::{Reads, VersionsExec};
+use crate::schema::{United, free_name, unite};
+use crate::time::{Rounding, bound, is_time_type};
+use crate::{Error, Result, TimeBounds};
+
+/// The column of a glob's table that holds the path a row comes from. When a
+/// member has a column of this name, underscores are put before it.
+const PATH_COLUMN: &str = "_path";
+
+/// A node whose versions have been opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) path: Arc<str>,
+    /// How a series is to be read; `None` for a table.
+    pub(crate) spec: Option<SeriesSpec>,
+    pub(crate) time_column: Option<Arc<str>>,
+    /// The versions that make its rows, ascending.
+    pub(crate) files: Vec<Arc<VersionFile>>,
+}
+
+impl Member {
+    /// Opens a node: the newest version of a table, all of a series, or the
+    /// one version asked for, as stored.
+    ///
+    /// # Errors
+    /// [`Error::NotATable`], [`Error::NotParquet`], [`Error::BadSeries`].
+    pub(crate) async fn open(
+        opener: &Opener,
+        found: &NodePath,
+        version: Option<u64>,
+    ) -> Result<Self> {
+        let path: Arc<str> = Arc::from(found.path.as_str());
+        let node = &found.node;
+        let stored = match node.entry_type {
+            EntryType::Table | EntryType::Series => node.entry_type,
+            actual => return Err(Error::NotATable { path: found.path.clone(), actual }),
+        };
+        let versions = match (version, stored) {
+            (Some(number), _) => {
+                let fs = tinyfs::Fs::new(Arc::clone(&opener.store));
+                vec![fs.version(found, Some(number)).await?]
+            }
+            (None, EntryType::Series) => opener.store.runs(node.id).await?,
+            (None, _) => {
+                opener.store.versions(node.id).await?.into_iter().next_back().into_iter().collect()
+            }
+        };
+        let bad = |what: String| Error::BadSeries { path: found.path.clone(), what };
+        let spec = match stored {
+            EntryType::Series => Some(
+                SeriesSpec::read_from(&node.attributes)?
+                    .ok_or_else(|| bad("it declares no time column".into()))?,
+            ),
+            _ => None,
+        };
+        let files = opener.open_all(&path, node.id, versions).await?;
+        if let Some(spec) = &spec {
+            if spec.key.first() != Some(&spec.time_column) {
+                return Err(bad("its key does not begin with its time column".into()));
+            }
+            for file in &files {
+                let Some((_, field)) = file.schema.column_with_name(&spec.time_column) else {
+                    return Err(bad(format!(
+                        "version {} has no time column `{}`",
+                        file.version.number, spec.time_column
+                    )));
+                };
+                if !is_time_type(field.data_type()) {
+                    return Err(bad(format!(
+                        "in version {} the time column `{}` is {}",
+                        file.version.number,
+                        spec.time_column,
+                        field.data_type()
+                    )));
+                }
+            }
+        }
+        let time_column = spec.as_ref().map(|spec| Arc::from(spec.time_column.as_str()));
+        Ok(Self { path, spec, time_column, files })
+    }
+}
+
+/// One node, or the nodes that a glob matches, as a table.
+pub(crate) struct PondTable {
+    name: String,
+    opener: Arc<Opener>,
+    members: Vec<Member>,
+    shape: Shape,
+    schema: SchemaRef,
+    notes: Vec<String>,
+    seen: TimeBounds,
+}
+
+impl fmt::Debug for PondTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PondTable").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl PondTable {
+    /// The table of `members`, with a path column if they come from a glob.
+    ///
+    /// # Errors
+    /// [`Error::TypeConflict`], [`Error::UnitConflict`], [`Error::BadSeries`].
+    pub(crate) fn new(
+        name: &str,
+        opener: Arc<Opener>,
+        members: Vec<Member>,
+        is_glob: bool,
+        seen: TimeBounds,
+    ) -> Result<Self> {
+        let United { schema: file_schema, notes } =
+            unite(members.iter().flat_map(|member| &member.files))?;
+        for member in &members {
+            let Some(spec) = &member.spec else { continue };
+            let missing = spec.key.iter().find(|name| file_schema.column_with_name(name).is_none());
+            if let (Some(name), false) = (missing, member.files.is_empty()) {
+                return Err(Error::BadSeries {
+                    path: member.path.to_string(),
+                    what: format!("no version has its key column `{name}`"),
+                });
+            }
+        }
+        let path_column: Option<FieldRef> = is_glob.then(|| {
+            let name = free_name(&file_schema, PATH_COLUMN);
+            Arc::new(Field::new(name, DataType::Utf8View, false))
+        });
+        let fields = file_schema.fields().iter().chain(&path_column).cloned();
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let shape = Shape { file_schema, path_column };
+        Ok(Self { name: name.to_owned(), opener, members, shape, schema, notes, seen })
+    }
+
+    /// The members.
+    pub(crate) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// What a reader of the schema should know.
+    pub(crate) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The condition that a row lies within `bounds`, over the columns of
+    /// `schema`; `None` where nothing bounds it.
+    fn within(
+        &self,
+        bounds: TimeBounds,
+        member: &Member,
+        schema: &SchemaRef,
+    ) -> Option<Arc<dyn PhysicalExpr>> {
+        let spec = member.spec.as_ref()?;
+        let (at, field) = schema.column_with_name(&spec.time_column)?;
+        let side = |us: i64, rounding, operator| -> Option<Arc<dyn PhysicalExpr>> {
+            let limit = bound(us, field.data_type(), spec.time_unit, rounding)?;
+            let column = Arc::new(Column::new(field.name(), at));
+            Some(Arc::new(BinaryExpr::new(column, operator, Arc::new(Literal::new(limit)))))
+        };
+        let start = bounds.start_us.and_then(|us| side(us, Rounding::Up, Operator::GtEq));
+        let end = bounds.end_us.and_then(|us| side(us, Rounding::Down, Operator::LtEq));
+        let sides: Vec<_> = start.into_iter().chain(end).collect();
+        (!sides.is_empty()).then(|| conjunction(sides))
+    }
+
+    /// `scan` with the rows outside `bounds` left out, cut to its first
+    /// `columns` columns.
+    fn bounded(
+        &self,
+        scan: Arc<dyn ExecutionPlan>,
+        bounds: TimeBounds,
+        member: &Member,
+        columns: Option<usize>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let Some(within) = self.within(bounds, member, &scan.schema()) else { return Ok(scan) };
+        let cut = columns.filter(|&columns| columns < scan.schema().fields().len());
+        let filter = FilterExecBuilder::new(within, scan)
+            .apply_projection(cut.map(|columns| (0..columns).collect()))?
+            .build()?;
+        Ok(Arc::new(filter))
+    }
+
+    /// The columns to read so that `names` are among them.
+    fn with_columns(&self, projection: &[usize], names: &[String]) -> Vec<usize> {
+        let mut columns = projection.to_vec();
+        for name in names {
+            if let Some((at, _)) = self.schema.column_with_name(name)
+                && !columns.contains(&at)
+            {
+                columns.push(at);
+            }
+        }
+        columns
+    }
+
+    fn scan_merged(
+        &self,
+        builder: &ScanBuilder<'_>,
+        member: &Member,
+        plan: MemberPlan,
+        projection: &[usize],
+        threads: usize,
+    ) -> DfResult<Option<Arc<dyn ExecutionPlan>>> {
+        let Some(spec) = member.spec.as_ref().filter(|_| !plan.merged.is_empty()) else {
+            return Ok(None);
+        };
+        let columns = self.with_columns(projection, &spec.key);
+        let time_is_key = spec.key.len() == 1;
+        let layout = Layout::new(plan.merged, time_is_key, 1, usize::MAX);
+        let layout = if layout.is_sorted() { layout } else { layout.spread(threads) };
+        let scan = ScanBuilder { time_column: Some(&spec.time_column), ..*builder }
+            .build(layout, &columns, None, true)?;
+        let Some((version, row)) = scan.ordinals else {
+            return datafusion::common::internal_err!("a scan lacks the ordinals asked for");
+        };
+        let bounds = if plan.merged_bounded { plan.bounds } else { TimeBounds::ALL };
+        let input = self.bounded(scan.plan, bounds, member, None)?;
+        let schema = input.schema();
+        let key = spec.key.iter().map(|name| schema.index_of(name));
+        let roles = Roles {
+            key: key.collect::<Result<_, _>>()?,
+            version,
+            row,
+            output: (0..projection.len()).collect(),
+        };
+        Ok(Some(Arc::new(NewestWinsExec::try_new(input, roles)?)))
+    }
+}
+
+#[async_trait]
+impl TableProvider for PondTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> DfResult<Vec<TableProviderFilterPushDown>> {
+        // The physical optimizer moves what a scan evaluates itself into it.
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let df_schema = DFSchema::try_from(Arc::clone(&self.schema))?;
+        let filters = filters
+            .iter()
+            .filter(|filter| !filter.is_volatile())
+            .map(|filter| state.create_physical_expr(filter.clone(), &df_schema))
+            .collect::<DfResult<Vec<_>>>()?;
+        let pruner = Pruner::new(self.shape.clone(), self.schema(), filters);
+        let projection: Vec<usize> = match projection {
+            Some(projection) => projection.clone(),
+            None => (0..self.schema.fields().len()).collect(),
+        };
+        let threads = state.config().target_partitions();
+        let builder = ScanBuilder {
+            opener: &self.opener,
+            shape: &self.shape,
+            state,
+            time_column: shared_time_column(&self.members).map(AsRef::as_ref),
+        };
+
+        let mut reads =
+            Reads { path: self.name.clone(), tables: self.members.len(), ..Reads::default() };
+        let mut plain = Vec::new();
+        let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
+        for member in &self.members {
+            let mut member_plan = plan(member, self.seen, &pruner, &mut reads);
+            plain.append(&mut member_plan.plain);
+            if let (false, Some(spec)) = (member_plan.bounded.is_empty(), &member.spec) {
+                let columns = self.with_columns(&projection, &spec.key[..1]);
+                let bounded = std::mem::take(&mut member_plan.bounded);
+                let layout = Layout::new(bounded, true, threads, threads);
+                let scan = builder.build(layout, &columns, None, false)?.plan;
+                inputs.push(self.bounded(
+                    scan,
+                    member_plan.bounds,
+                    member,
+                    Some(projection.len()),
+                )?);
+            }
+            inputs.extend(self.scan_merged(&builder, member, member_plan, &projection, threads)?);
+        }
+        if !plain.is_empty() {
+            let layout = Layout::new(plain, builder.time_column.is_some(), threads, threads);
+            inputs.push(builder.build(layout, &projection, limit, false)?.plan);
+        }
+
+        let input = match inputs.len() {
+            0 => Arc::new(EmptyExec::new(Arc::new(self.schema.project(&projection)?))),
+            1 => inputs.remove(0),
+            _ => UnionExec::try_new(inputs)?,
+        };
+        // One version is DataFusion's own scan and nothing else.
+        Ok(if reads.versions <= 1 { input } else { Arc::new(VersionsExec::new(input, reads)) })
+    }
+}

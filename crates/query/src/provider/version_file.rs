@@ -1,0 +1,230 @@
+//! One stored version, opened: what its footer says.
+//!
+//! Always true: the footer of a version is parsed once a session (versions
+//! never change); footers of many versions are read concurrently, a bounded
+//! number at a time; equal schemas share one allocation.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
+use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
+use datafusion::execution::cache::cache_manager::FileMetadataCache;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
+use parquet::arrow::parquet_to_arrow_schema;
+use parquet::file::metadata::PageIndexPolicy;
+use tinyfs::{Format, NodeId, SeriesSpec, Store, TimeRange, Version};
+
+use crate::content_store::ContentStore;
+use crate::time::{Rounding, instant_us};
+use crate::{Error, Result};
+
+/// Footers read at once.
+const CONCURRENT_FOOTERS: usize = 16;
+
+/// How much of a file's end is read in the hope that it holds the footer.
+pub(crate) const FOOTER_HINT_BYTES: usize = 64 << 10;
+
+/// How the rows of a version follow each other in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Order {
+    /// In no order that is known.
+    None,
+    /// Never backwards.
+    Sorted,
+    /// Always forwards.
+    Strict,
+}
+
+/// A version whose footer has been read.
+#[derive(Debug)]
+pub(crate) struct VersionFile {
+    /// The node's path, for errors.
+    pub(crate) path: Arc<str>,
+    pub(crate) version: Version,
+    pub(crate) meta: ObjectMeta,
+    /// The schema of the file itself.
+    pub(crate) schema: SchemaRef,
+    /// Exact where the footer says so, column by column of `schema`.
+    pub(crate) statistics: Statistics,
+}
+
+impl VersionFile {
+    /// Rows, as stored.
+    pub(crate) fn rows(&self) -> u64 {
+        self.statistics.num_rows.get_value().map_or(0, |rows| *rows as u64)
+    }
+
+    /// How its rows follow each other in time.
+    pub(crate) fn order(&self) -> Order {
+        match self.version.attributes.get("order").map(String::as_str) {
+            Some("strict") => Order::Strict,
+            Some("sorted") => Order::Sorted,
+            _ if self.rows() <= 1 => Order::Strict,
+            _ => Order::None,
+        }
+    }
+
+    /// The times of its rows, never narrower than they are. `None` when it has
+    /// no rows.
+    pub(crate) fn time_range(&self, spec: &SeriesSpec) -> Option<TimeRange> {
+        if self.rows() == 0 {
+            return None;
+        }
+        let from_footer = || {
+            let (at, _) = self.schema.column_with_name(&spec.time_column)?;
+            let stats = &self.statistics.column_statistics[at];
+            Some(TimeRange {
+                min_us: instant_us(exact(&stats.min_value)?, spec.time_unit, Rounding::Down)?,
+                max_us: instant_us(exact(&stats.max_value)?, spec.time_unit, Rounding::Up)?,
+            })
+        };
+        // Absent in both: the rows may lie anywhere.
+        let anywhere = TimeRange { min_us: i64::MIN, max_us: i64::MAX };
+        Some(from_footer().or(self.version.time_range).unwrap_or(anywhere))
+    }
+
+    /// Its statistics in the columns of a united schema.
+    pub(crate) fn statistics_as(&self, united: &SchemaRef) -> Statistics {
+        let column_statistics = united
+            .fields()
+            .iter()
+            .map(|field| {
+                let Some((at, own)) = self.schema.column_with_name(field.name()) else {
+                    return ColumnStatistics {
+                        null_count: self.statistics.num_rows,
+                        ..ColumnStatistics::new_unknown()
+                    };
+                };
+                let stats = &self.statistics.column_statistics[at];
+                if own.data_type() == field.data_type() {
+                    return stats.clone();
+                }
+                let cast = |bound: &Precision<ScalarValue>| match exact(bound)
+                    .and_then(|value| value.cast_to(field.data_type()).ok())
+                {
+                    Some(value) if !value.is_null() => Precision::Exact(value),
+                    // A bound that can not be cast is a bound unknown.
+                    _ => Precision::Absent,
+                };
+                ColumnStatistics {
+                    null_count: stats.null_count,
+                    min_value: cast(&stats.min_value),
+                    max_value: cast(&stats.max_value),
+                    ..ColumnStatistics::new_unknown()
+                }
+            })
+            .collect();
+        Statistics {
+            num_rows: self.statistics.num_rows,
+            total_byte_size: self.statistics.total_byte_size.to_inexact(),
+            column_statistics,
+        }
+    }
+}
+
+fn exact(bound: &Precision<ScalarValue>) -> Option<&ScalarValue> {
+    match bound {
+        Precision::Exact(value) if !value.is_null() => Some(value),
+        _ => None,
+    }
+}
+
+/// Opens versions, and keeps what their footers said.
+pub(crate) struct Opener {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) contents: Arc<ContentStore>,
+    pub(crate) footers: Arc<FileMetadataCache>,
+    opened: Mutex<HashMap<(Arc<str>, Path), Arc<VersionFile>>>,
+    schemas: Mutex<Vec<SchemaRef>>,
+}
+
+impl std::fmt::Debug for Opener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opener").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+/// Distinct schemas looked through for one to share.
+const SHARED_SCHEMAS: usize = 64;
+
+impl Opener {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        contents: Arc<ContentStore>,
+        footers: Arc<FileMetadataCache>,
+    ) -> Self {
+        Self { store, contents, footers, opened: Mutex::default(), schemas: Mutex::default() }
+    }
+
+    /// Opens versions of a node, in the order given.
+    pub(crate) async fn open_all(
+        &self,
+        path: &Arc<str>,
+        node: NodeId,
+        versions: Vec<Version>,
+    ) -> Result<Vec<Arc<VersionFile>>> {
+        stream::iter(versions)
+            .map(|version| self.open(path, node, version))
+            .buffered(CONCURRENT_FOOTERS)
+            .try_collect()
+            .await
+    }
+
+    async fn open(
+        &self,
+        path: &Arc<str>,
+        node: NodeId,
+        version: Version,
+    ) -> Result<Arc<VersionFile>> {
+        let meta = self.contents.add(node, &version);
+        let key = (Arc::clone(path), meta.location.clone());
+        let found = self.opened.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(file) = found {
+            return Ok(file);
+        }
+        let number = version.number;
+        let not_parquet =
+            |what: String| Error::NotParquet { path: path.to_string(), version: number, what };
+        if version.format != Format::Parquet {
+            return Err(not_parquet(format!("it is stored as {}", version.format)));
+        }
+        let readable = |error: datafusion::error::DataFusionError| match Error::from(error) {
+            Error::Execution(cause) => not_parquet(cause.strip_backtrace()),
+            other => other,
+        };
+        let contents: &dyn ObjectStore = self.contents.as_ref();
+        let metadata = DFParquetMetadata::new(contents, &meta)
+            .with_file_metadata_cache(Some(Arc::clone(&self.footers)))
+            .with_metadata_size_hint(Some(FOOTER_HINT_BYTES))
+            .with_page_index_policy(Some(PageIndexPolicy::Skip))
+            .fetch_metadata()
+            .await
+            .map_err(readable)?;
+        let about = metadata.file_metadata();
+        let schema = parquet_to_arrow_schema(about.schema_descr(), about.key_value_metadata())
+            .map_err(|error| not_parquet(error.to_string()))?;
+        let schema = self.shared(Arc::new(schema.with_metadata(HashMap::new())));
+        let statistics = DFParquetMetadata::statistics_from_parquet_metadata(&metadata, &schema)
+            .map_err(readable)?;
+        let file =
+            Arc::new(VersionFile { path: Arc::clone(path), version, meta, schema, statistics });
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&file));
+        Ok(file)
+    }
+
+    fn shared(&self, schema: SchemaRef) -> SchemaRef {
+        let mut schemas = self.schemas.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(same) = schemas.iter().find(|known| **known == schema) {
+            return Arc::clone(same);
+        }
+        if schemas.len() < SHARED_SCHEMAS {
+            schemas.push(Arc::clone(&schema));
+        }
+        schema
+    }
+}

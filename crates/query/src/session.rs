@@ -1,0 +1,367 @@
+//! Running SQL.
+//!
+//! Always true: only queries run (`SELECT`, `EXPLAIN`, `SHOW`, `DESCRIBE`);
+//! the runtime knows one object store, the pond's, so that no text reaches a
+//! host file or the network; times without zone are UTC; a query keeps within
+//! the memory, the temporary space and the time that the session was given, or
+//! fails and says which.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::information_schema::INFORMATION_SCHEMA;
+use datafusion::error::{DataFusionError, Result as DfResult};
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{
+    RecordBatchStream, SendableRecordBatchStream, SessionState, SessionStateBuilder,
+};
+use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
+use futures::{Stream, StreamExt};
+use tinyfs::Store;
+use tokio::time::Sleep;
+
+use crate::catalog::{Binding, CATALOG, Catalog, OneCatalog, PATHS, PondCatalog};
+use crate::civil;
+use crate::content_store::{ContentStore, OnlyPond};
+use crate::format::{self, HostSource, HostTable, OpenedSource, ReadOptions};
+use crate::provider::{Opener, PondTable};
+use crate::system::History;
+use crate::{Error, Result, Rows, SessionOptions};
+
+/// Nesting of SQL beyond this is refused.
+const RECURSION_LIMIT: usize = 50;
+
+/// Footers kept, in bytes.
+const FOOTER_CACHE_BYTES: usize = 64 << 20;
+
+/// How many holders of memory an error names.
+const NAMED_CONSUMERS: usize = 5;
+
+/// A place to run queries over one view of a pond.
+///
+/// 1. Names resolve as [`Session::bind`] said, then as paths and globs.
+/// 2. What a query sees does not change while it runs, nor between queries,
+///    because the store is one consistent view.
+/// 3. Any number of queries may run at once; they share the memory limit.
+#[derive(Clone)]
+pub struct Session {
+    pub(crate) catalog: Arc<Catalog>,
+    context: SessionContext,
+    options: Arc<SessionOptions>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// A session over `store`.
+    ///
+    /// # Errors
+    /// [`Error::Execution`] when the temporary directory can not be used.
+    pub fn new(store: Arc<dyn Store>, options: SessionOptions) -> Result<Self> {
+        let contents = Arc::new(ContentStore::new(Arc::clone(&store)));
+        let mode = match &options.temp_dir {
+            Some(dir) => DiskManagerMode::Directories(vec![dir.clone()]),
+            None => DiskManagerMode::OsTmpDirectory,
+        };
+        let disk = DiskManagerBuilder::default()
+            .with_mode(mode)
+            .with_max_temp_directory_size(options.temp_limit_bytes);
+        let mut runtime = RuntimeEnvBuilder::new()
+            .with_object_store_registry(Arc::new(OnlyPond(Arc::clone(&contents))))
+            .with_disk_manager_builder(disk)
+            .with_metadata_cache_limit(FOOTER_CACHE_BYTES);
+        if let Some(limit) = options.memory_limit_bytes {
+            let named =
+                std::num::NonZeroUsize::new(NAMED_CONSUMERS).unwrap_or(std::num::NonZeroUsize::MIN);
+            let pool = TrackConsumersPool::new(FairSpillPool::new(limit), named);
+            runtime = runtime.with_memory_pool(Arc::new(pool));
+        }
+        let runtime = runtime.build_arc()?;
+        let footers = runtime.cache_manager.get_file_metadata_cache();
+        let opener = Arc::new(Opener::new(store, contents, footers));
+        let catalog = Arc::new(Catalog::new(opener, options.time_range));
+
+        let catalogs = OneCatalog(Arc::new(PondCatalog::new(Arc::clone(&catalog))));
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_config(config(&options))
+            .with_runtime_env(runtime)
+            .with_catalog_list(Arc::new(catalogs))
+            .build();
+        let context = SessionContext::new_with_state(state);
+        for function in civil::functions() {
+            context.register_udf(function);
+        }
+        Ok(Self { catalog, context, options: Arc::new(options) })
+    }
+
+    /// Gives the session what is known beyond the store: its transactions.
+    #[must_use]
+    pub fn with_history(self, history: Arc<dyn History>) -> Self {
+        self.catalog.set_history(history);
+        self
+    }
+
+    /// Lets `name` stand for a path or a glob. An unquoted name in SQL is in
+    /// lower case.
+    pub fn bind(&self, name: &str, path: impl Into<String>) {
+        self.catalog.bind(name, Binding::Path { path: path.into(), version: None });
+    }
+
+    /// Lets `name` stand for one version of a file, as stored.
+    pub fn bind_version(&self, name: &str, path: impl Into<String>, version: u64) {
+        let path = path.into();
+        self.catalog.bind(name, Binding::Path { path, version: Some(version) });
+    }
+
+    /// Lets `name` stand for a table from elsewhere.
+    pub fn bind_table(&self, name: &str, table: Arc<dyn TableProvider>) {
+        self.catalog.bind(name, Binding::Table(table));
+    }
+
+    /// Opens a host file and lets `name` stand for it. What the read had to
+    /// tell is in the answer's report.
+    ///
+    /// # Errors
+    /// [`Error::Host`].
+    pub async fn bind_host(
+        &self,
+        name: &str,
+        source: HostSource,
+        options: ReadOptions,
+    ) -> Result<OpenedSource> {
+        let opened =
+            format::open(source, options).await.map_err(|error| Error::Host(Arc::new(error)))?;
+        self.bind_table(name, Arc::new(HostTable::new(opened.clone())));
+        Ok(opened)
+    }
+
+    /// Plans a query and starts it.
+    ///
+    /// # Errors
+    /// [`Error::Parse`], [`Error::Refused`], [`Error::NoSuchTable`] and the
+    /// others that planning may end in. What goes wrong later is in the rows.
+    pub async fn sql(&self, text: &str) -> Result<Rows> {
+        let sleep = self
+            .options
+            .deadline
+            .map(|deadline| (Box::pin(tokio::time::sleep(deadline)), deadline));
+        let start = self.start(text);
+        let (stream, deadline) = match sleep {
+            None => (start.await, None),
+            Some((mut sleep, deadline)) => tokio::select! {
+                stream = start => (stream, Some((sleep, deadline))),
+                () = &mut sleep => return Err(Error::Deadline { deadline }),
+            },
+        };
+        let stream = stream.map_err(|error| self.complete(error))?;
+        let guarded = Guarded {
+            input: Some(stream.0),
+            schema: stream.1,
+            deadline,
+            memory_limit_bytes: self.options.memory_limit_bytes,
+        };
+        Ok(Rows { stream: Box::pin(guarded) })
+    }
+
+    async fn start(&self, text: &str) -> Result<(SendableRecordBatchStream, SchemaRef)> {
+        let statement = parse(text)?;
+        let state = self.context.state();
+        let plan = self.plan(&state, statement).await?;
+        SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false)
+            .verify_plan(&plan)?;
+        let frame = self.context.execute_logical_plan(plan).await?;
+        let stream = frame.execute_stream().await?;
+        let schema = stream.schema();
+        Ok((stream, schema))
+    }
+
+    async fn plan(
+        &self,
+        state: &SessionState,
+        statement: Statement,
+    ) -> Result<datafusion::logical_expr::LogicalPlan> {
+        let names = state.resolve_table_references(&statement)?;
+        if names.iter().any(|name| name.schema() == Some(INFORMATION_SCHEMA)) {
+            self.catalog.paths().await?;
+        }
+        match state.statement_to_plan(statement).await {
+            Ok(plan) => Ok(plan),
+            Err(error) => Err(match missing_table(&error) {
+                Some(name) => self.catalog.no_such_name(&name).await,
+                None => error.into(),
+            }),
+        }
+    }
+
+    /// The table at a path or glob.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTable`], [`Error::NoMatch`], [`Error::NotATable`], and
+    /// conflicts between versions.
+    pub async fn table(&self, path: &str) -> Result<Arc<dyn TableProvider>> {
+        Ok(self.pond_table(path).await?)
+    }
+
+    /// The columns of a path, a glob or a bound name, for completion.
+    ///
+    /// # Errors
+    /// As [`Session::table`].
+    pub async fn schema_of(&self, name: &str) -> Result<SchemaRef> {
+        match self.catalog.resolve(name).await? {
+            Some(table) => Ok(table.schema()),
+            None => Err(self.catalog.no_such_name(name).await),
+        }
+    }
+
+    /// The paths of all tables and series of the pond, for completion.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn paths(&self) -> Result<&[String]> {
+        self.catalog.paths().await
+    }
+
+    pub(crate) async fn pond_table(&self, path: &str) -> Result<Arc<PondTable>> {
+        self.catalog.table_at(path, None).await
+    }
+
+    pub(crate) fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    /// An error with what only the session knows.
+    pub(crate) fn complete(&self, error: Error) -> Error {
+        with_limit(error, self.options.memory_limit_bytes)
+    }
+}
+
+fn with_limit(error: Error, limit: Option<usize>) -> Error {
+    match error {
+        Error::OutOfMemory { limit_bytes: None, detail } => {
+            Error::OutOfMemory { limit_bytes: limit, detail }
+        }
+        other => other,
+    }
+}
+
+fn config(options: &SessionOptions) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema(CATALOG, PATHS)
+        .with_create_default_catalog_and_schema(false)
+        .with_target_partitions(options.threads.max(1))
+        .with_batch_size(options.batch_rows.max(1));
+    let engine = config.options_mut();
+    engine.execution.parquet.pushdown_filters = true;
+    engine.execution.parquet.reorder_filters = true;
+    engine.execution.time_zone = Some("UTC".into());
+    engine.sql_parser.collect_spans = false;
+    // A sort must leave room for its own merge within a small limit.
+    if let Some(limit) = options.memory_limit_bytes {
+        let reserve = (limit / 16).min(engine.execution.sort_spill_reservation_bytes);
+        engine.execution.sort_spill_reservation_bytes = reserve;
+    }
+    config
+}
+
+/// One statement, of a kind that only reads.
+fn parse(text: &str) -> Result<Statement> {
+    let mut statements = DFParserBuilder::new(text)
+        .with_recursion_limit(RECURSION_LIMIT)
+        .build()
+        .and_then(|mut parser| parser.parse_statements())?;
+    let count = statements.len();
+    match statements.pop_front() {
+        Some(statement) if count == 1 => {
+            only_reads(&statement)?;
+            Ok(statement)
+        }
+        _ => Err(Error::StatementCount { count }),
+    }
+}
+
+fn only_reads(statement: &Statement) -> Result<()> {
+    let refused = |what: &str| Err(Error::Refused { statement: what.to_owned() });
+    match statement {
+        Statement::Explain(explain) => only_reads(&explain.statement),
+        Statement::CreateExternalTable(_) => refused("CREATE EXTERNAL TABLE"),
+        Statement::CopyTo(_) => refused("COPY"),
+        Statement::Reset(_) => refused("RESET"),
+        Statement::Statement(statement) => match statement.as_ref() {
+            SqlStatement::Query(_)
+            | SqlStatement::ExplainTable { .. }
+            | SqlStatement::ShowTables { .. }
+            | SqlStatement::ShowColumns { .. }
+            | SqlStatement::ShowFunctions { .. }
+            | SqlStatement::ShowVariable { .. } => Ok(()),
+            SqlStatement::Explain { statement, .. } => {
+                only_reads(&Statement::Statement(statement.clone()))
+            }
+            other => {
+                let text = other.to_string();
+                let words: Vec<&str> = text.split_whitespace().take(2).collect();
+                refused(&words.join(" "))
+            }
+        },
+    }
+}
+
+/// The name in the planner's complaint that a table is missing.
+fn missing_table(error: &DataFusionError) -> Option<String> {
+    let DataFusionError::Plan(message) = error.find_root() else { return None };
+    let name = message.strip_prefix("table '")?.strip_suffix("' not found")?;
+    let prefix = format!("{CATALOG}.{PATHS}.");
+    Some(name.strip_prefix(&prefix).or(name.strip_prefix("duckpond.")).unwrap_or(name).to_owned())
+}
+
+/// The rows of a query until its deadline, its errors made ours.
+struct Guarded {
+    input: Option<SendableRecordBatchStream>,
+    schema: SchemaRef,
+    deadline: Option<(Pin<Box<Sleep>>, Duration)>,
+    memory_limit_bytes: Option<usize>,
+}
+
+impl Stream for Guarded {
+    type Item = DfResult<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let Some(input) = &mut this.input else { return Poll::Ready(None) };
+        if let Some((sleep, deadline)) = &mut this.deadline
+            && sleep.as_mut().poll(cx).is_ready()
+        {
+            let error = Error::Deadline { deadline: *deadline };
+            this.input = None;
+            return Poll::Ready(Some(Err(error.into())));
+        }
+        input.poll_next_unpin(cx).map(|next| {
+            next.map(|batch| {
+                batch.map_err(|error| with_limit(error.into(), this.memory_limit_bytes).into())
+            })
+        })
+    }
+}
+
+impl RecordBatchStream for Guarded {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
