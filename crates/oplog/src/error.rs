@@ -130,6 +130,14 @@ pub enum Error {
         /// What is wrong with them.
         what: String,
     },
+    /// A record batch does not have what a type wants, or takes.
+    #[error("column `{column}` does not fit: {what}")]
+    WrongSchema {
+        /// The column.
+        column: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// Another writer committed in between, which the pond's lock forbids.
     #[error("commit {version} is taken: another writer was at work without the lock")]
     Conflict {

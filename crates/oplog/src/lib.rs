@@ -22,6 +22,7 @@ mod delta;
 mod durable;
 mod error;
 mod file;
+pub mod for_arrow;
 mod large;
 mod log;
 pub mod maintenance;
@@ -33,6 +34,7 @@ mod snapshot;
 mod verify;
 
 pub use error::{Error, Location, Result, Source};
+pub use for_arrow::ForArrow;
 pub use large::{ContentSink, Finished, LargeFiles};
 pub use log::{Committed, Head, Log, LogOptions, Outcome};
 pub use medium::{Disk, Medium};
