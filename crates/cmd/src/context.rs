@@ -20,6 +20,7 @@ use crate::error::{CommandError, OrFail as _, Result};
 use crate::output::{
     RowFormat, RowLimit, RowSink, Stdout, Style, row_sink, write_rows,
 };
+use crate::ledger::Ledger;
 use crate::progress::{self, TerminalMonitor};
 use crate::{complete, quote};
 
@@ -219,7 +220,7 @@ impl Context {
         work: impl AsyncFnOnce(&Fs<dyn WriteStore>) -> Result<T>,
     ) -> Result<T> {
         let pond = self.open().await?;
-        let written = pond.write(self.intent(), async |view| work(&view.fs()).await).await?;
+        let written = pond.write(self.intent(), async |view: &steward::WriteView| work(&view.fs()).await).await?;
         if let steward::Commit::Committed { txn_seq } = written.commit {
             self.detail(&format!("transaction {txn_seq}"));
         }
@@ -237,13 +238,12 @@ impl Context {
     /// A place to ask questions about a state of the pond.
     pub(crate) fn session(&self, view: &View, window: TimeWindowArgs) -> Result<Session> {
         let session = self.session_over(Arc::clone(view.fs.store()), window)?;
-        Ok(session.with_history(Arc::new(view.state.clone())))
+        Ok(session.with_history(Arc::new(Ledger::new(view.state.clone()))))
     }
 
     /// A place to ask questions about files of this machine.
     pub(crate) fn session_without_pond(&self, window: TimeWindowArgs) -> Result<Session> {
-        let ids = Arc::clone(&self.environment.ids);
-        let store: Arc<dyn Store> = Arc::new(tinyfs::memory::MemoryStore::new(ids));
+        let store: Arc<dyn Store> = Arc::new(tinyfs::MemoryStore::new());
         self.session_over(store, window)
     }
 
@@ -253,10 +253,12 @@ impl Context {
         {
             return Err(CommandError::usage("--time-start is later than --time-end"));
         }
-        let mut options = SessionOptions::default();
-        options.memory_limit_bytes = Some(self.global.memory_limit);
-        options.temp_dir.clone_from(&self.global.temp_dir);
-        options.time_range = TimeBounds { start_us: window.time_start, end_us: window.time_end };
+        let options = SessionOptions {
+            memory_limit_bytes: Some(self.global.memory_limit),
+            temp_dir: self.global.temp_dir.clone(),
+            time_range: TimeBounds { start_us: window.time_start, end_us: window.time_end },
+            ..SessionOptions::default()
+        };
         Session::new(store, options).or_fail(|| "cannot prepare for queries".to_owned())
     }
 

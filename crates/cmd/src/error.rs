@@ -201,6 +201,13 @@ impl CommandError {
     }
 }
 
+/// What a pond says of a change that it did not make.
+impl From<steward::Error> for CommandError {
+    fn from(error: steward::Error) -> Self {
+        Self::failure("cannot change the pond").because(error)
+    }
+}
+
 /// Control characters would let a file's content or name play with the
 /// terminal: all but the line break are escaped.
 fn printable(text: &str) -> String {
@@ -220,9 +227,6 @@ pub(crate) fn peel<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError
     use datafusion::error::DataFusionError;
     if let Some(shared) = error.downcast_ref::<Arc<dyn StdError + Send + Sync>>() {
         return peel(shared.as_ref());
-    }
-    if let Some(boxed) = error.downcast_ref::<Box<dyn StdError + Send + Sync>>() {
-        return peel(boxed.as_ref());
     }
     if let Some(shared) = error.downcast_ref::<Arc<DataFusionError>>() {
         return peel(shared.as_ref());

@@ -16,6 +16,7 @@ mod complete;
 mod context;
 mod error;
 mod host;
+mod ledger;
 mod output;
 mod plot;
 mod progress;

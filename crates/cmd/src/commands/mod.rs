@@ -74,7 +74,7 @@ pub(crate) async fn expand(fs: &Fs, operand: &str) -> Result<Vec<NodePath>> {
     if matches.is_empty() {
         return Err(CommandError::not_found(format!("nothing matches `{operand}`")));
     }
-    Ok(matches.into_iter().map(|found| found.node).collect())
+    Ok(matches.into_iter().map(|found| found.path).collect())
 }
 
 /// Whether a text has what makes a path a glob.

@@ -124,18 +124,21 @@ pub(crate) async fn run(context: &Context, args: &PlotArgs) -> Result<()> {
 
 fn draw(context: &Context, args: &PlotArgs, chart: &Chart) -> Result<()> {
     if let Some(file) = &args.svg {
-        let mut options = SvgOptions::default();
-        options.width = args.width.map_or(options.width, f64::from);
-        options.panel_height = args.height.map_or(options.panel_height, f64::from);
+        let usual = SvgOptions::default();
+        let options = SvgOptions {
+            width: args.width.map_or(usual.width, f64::from),
+            panel_height: args.height.map_or(usual.panel_height, f64::from),
+        };
         super::copy::write_host_file(file, svg(chart, options).as_bytes())?;
         context.say(&format!("chart written to {}", crate::host::show(file)));
         return Ok(());
     }
-    let mut options = TerminalOptions::default();
-    options.width = args.width.map_or_else(|| context.width(), |width| width as usize);
-    options.height = args.height.map_or(options.height, |height| height as usize);
-    options.colour = context.output_style().has_color();
-    options.ascii = args.ascii;
+    let options = TerminalOptions {
+        width: args.width.map_or_else(|| context.width(), |width| width as usize),
+        height: args.height.map_or(TerminalOptions::default().height, |height| height as usize),
+        colour: context.output_style().has_color(),
+        ascii: args.ascii,
+    };
     let mut out = Stdout::new();
     out.line(terminal(chart, options).trim_end_matches('\n'))?;
     out.finish()

@@ -150,7 +150,7 @@ fn a_new_series_needs_its_time_column() {
     let place = Place::with_pond();
     place.write("n.csv", "a,b\n1,2\n");
     place.run(["copy", "host+csv+series:n.csv", "/n"]).fails(2).says("--time-column");
-    place.run(["copy", "host+csv+series:n.csv", "/n", "--time-column", "aa"]).fails(6);
+    place.run(["copy", "host+csv+series:n.csv", "/n", "--time-column", "aa"]).fails(6).says("aa");
     place.run(["list"]).ok().prints("");
 }
 

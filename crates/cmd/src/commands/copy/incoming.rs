@@ -7,12 +7,12 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use arrow::datatypes::{DataType, Schema, TimeUnit as ArrowUnit};
+use arrow::datatypes::{DataType, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use query::format::{
     Compression, Format, OpenedSource, SourceUrl, TableKind, open,
 };
-use tinyfs::{EntryType, Fs, NodePath, SeriesSpec, TimeUnit};
+use tinyfs::{EntryType, Fs, NodePath, SeriesSpec};
 
 use super::CopyArgs;
 use super::host_tree::{self, TreeKind};
@@ -363,20 +363,11 @@ fn declare(
         Some(column) => column.clone(),
         None => only_time_column(schema, to)?,
     };
-    let field = schema.field_with_name(&column).map_err(|_| {
-        let error = CommandError::bad_input(format!("there is no column `{column}` to be the time of `{to}`"));
-        let columns = names(schema);
-        match crate::suggest::nearest(&column, columns.iter().map(String::as_str)) {
-            Some(near) => error.hint(format!("--time-column {}", quote::shell(near))),
-            None => error.hint(format!("its columns are {}", columns.join(", "))),
-        }
-    })?;
-    let unit = unit_of(field.data_type(), args.series.time_unit).ok_or_else(|| {
-        CommandError::bad_input(format!(
-            "column `{column}` is {}, which is no time",
-            field.data_type()
-        ))
-        .hint("for whole numbers say their unit: --time-unit s, ms, us or ns")
+    let implied = tlogfs::implied_unit(to, schema, &column)
+        .or_fail(|| format!("`{column}` can not be the time of `{to}`"))?;
+    let unit = implied.or(args.series.time_unit).ok_or_else(|| {
+        CommandError::bad_input(format!("the times in column `{column}` are numbers without a unit"))
+            .hint("say it: --time-unit s, ms, us or ns")
     })?;
     let spec = args.series.spec(&column, unit, args.table.time_zone.as_deref());
     Ok(Declare { spec: Some(spec), floor: None })
@@ -395,18 +386,6 @@ fn only_time_column(schema: &Schema, to: &str) -> Result<String> {
 
 fn names(schema: &Schema) -> Vec<String> {
     schema.fields().iter().map(|field| field.name().clone()).collect()
-}
-
-/// The unit in which a series keeps times of this type.
-fn unit_of(data_type: &DataType, declared: Option<TimeUnit>) -> Option<TimeUnit> {
-    Some(match data_type {
-        DataType::Timestamp(ArrowUnit::Second, _) | DataType::Date32 => TimeUnit::Second,
-        DataType::Timestamp(ArrowUnit::Millisecond, _) | DataType::Date64 => TimeUnit::Millisecond,
-        DataType::Timestamp(ArrowUnit::Microsecond, _) => TimeUnit::Microsecond,
-        DataType::Timestamp(ArrowUnit::Nanosecond, _) => TimeUnit::Nanosecond,
-        other if other.is_integer() => return declared,
-        _ => return None,
-    })
 }
 
 /// The Arrow schema in a Parquet file's footer.

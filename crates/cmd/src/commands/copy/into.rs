@@ -166,7 +166,7 @@ async fn rows(
     let batches = from
         .stream(None)
         .inspect_ok(move |batch| progress.advance(batch.num_rows() as u64))
-        .map_err(Into::into)
+        .map_err(|error| Box::new(error) as tlogfs::BoxError)
         .boxed();
     let schema = from.schema();
     let written = match kind {

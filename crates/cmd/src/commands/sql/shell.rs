@@ -112,7 +112,7 @@ async fn dot(view: &View, session: &Session, command: &str) -> Result<()> {
             let pattern = if rest.is_empty() { "/**" } else { rest };
             let found = view.fs.glob(pattern).await;
             for found in found.or_fail(|| format!("cannot search for `{pattern}`"))? {
-                let node = &found.node.node;
+                let node = &found.path.node;
                 if node.entry_type.is_tabular() {
                     let rows = node.newest.as_ref().and_then(|version| version.rows).unwrap_or(0);
                     let written = node.newest.as_ref().map_or(String::new(), |version| {
@@ -120,7 +120,7 @@ async fn dot(view: &View, session: &Session, command: &str) -> Result<()> {
                     });
                     out.line(&format!(
                         "{}  {}  {rows} rows in the newest version, {written}",
-                        quote::terminal(&found.node.path),
+                        quote::terminal(&found.path.path),
                         node.entry_type
                     ))?;
                 }
