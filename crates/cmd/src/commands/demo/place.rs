@@ -57,19 +57,11 @@ impl Place {
         fs::create_dir_all(dir).or_fail(fail)?;
         let dir = dir.canonicalize().or_fail(fail)?;
         let marker = dir.join(MARKER);
-        let made = match fs::read(&marker) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .or_fail(|| format!("cannot read `{}`", host::show(&marker)))?,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                if holds_something_else(&dir).or_fail(fail)? {
-                    return Err(CommandError::usage(fail())
-                        .because(format!("`{}` holds something else", host::show(&dir)))
-                        .hint("name a directory that is empty or missing: pond demo --dir DIR"));
-                }
-                Made::default()
-            }
-            Err(error) => return Err(CommandError::failure(fail()).because(error)),
-        };
+        if !marker.exists() && holds_something_else(&dir).or_fail(fail)? {
+            return Err(CommandError::usage(fail())
+                .because(format!("`{}` holds something else", host::show(&dir)))
+                .hint("name a directory that is empty or missing: pond demo --dir DIR"));
+        }
         let lock = File::options().create(true).append(true).open(dir.join(LOCK)).or_fail(fail)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -82,6 +74,13 @@ impl Place {
                 return Err(CommandError::failure(fail()).because(error));
             }
         }
+        // Read under the lock, so that it is what the last demo wrote.
+        let made = match fs::read(&marker) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .or_fail(|| format!("cannot read `{}`", host::show(&marker)))?,
+            Err(error) if error.kind() == ErrorKind::NotFound => Made::default(),
+            Err(error) => return Err(CommandError::failure(fail()).because(error)),
+        };
         let place = Self { dir, made, pond: String::new(), _lock: lock };
         place.store()?;
         Ok(place)
@@ -99,22 +98,19 @@ impl Place {
         let mut written = 0;
         for file in data::FILES {
             let path = dir.join(file.name);
-            match fs::read(&path) {
-                Ok(bytes) if bytes == file.bytes => continue,
-                Ok(_) => {
+            match is_exactly(&path, file.bytes) {
+                Ok(Some(true)) => continue,
+                Ok(Some(false)) => {
                     return Err(CommandError::failure(format!(
                         "`{}` is not as the demo wrote it",
                         host::show(&path)
                     ))
                     .hint("move it away, or name another directory with --dir"));
                 }
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Ok(None) => {}
                 Err(error) => {
-                    return Err(CommandError::failure(format!(
-                        "cannot read `{}`",
-                        host::show(&path)
-                    ))
-                    .because(error));
+                    let what = format!("cannot read `{}`", host::show(&path));
+                    return Err(CommandError::failure(what).because(error));
                 }
             }
             crate::commands::copy::write_host_file(&path, file.bytes)?;
@@ -200,4 +196,15 @@ fn holds_something_else(dir: &Path) -> std::io::Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// Whether a file holds these bytes; `None` when there is none.
+fn is_exactly(path: &Path, bytes: &[u8]) -> std::io::Result<Option<bool>> {
+    match fs::metadata(path) {
+        // Its length is compared first, so that no more than ours is read.
+        Ok(found) if !found.is_file() || found.len() != bytes.len() as u64 => Ok(Some(false)),
+        Ok(_) => Ok(Some(fs::read(path)? == bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
