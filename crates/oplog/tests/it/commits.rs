@@ -134,7 +134,8 @@ async fn content_of_every_size_near_the_threshold_reads_back() {
                 assert_eq!(hash, ContentHash::of(&bytes));
                 assert_eq!(inlined, bytes);
             }
-            Finished::Large { hash, size_bytes } => {
+            Finished::Large { hash, size_bytes, existed } => {
+                assert!(!existed);
                 assert!(size >= 65_536);
                 assert_eq!((hash, size_bytes), (ContentHash::of(&bytes), u64::from(size)));
                 let node = pond.node();

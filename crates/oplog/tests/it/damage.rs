@@ -1,0 +1,169 @@
+//! Damage to each kind of file: named, and the rest stays readable.
+
+use std::path::PathBuf;
+
+use oplog::{Error, Finding, Finished, Log, LogOptions, MemoryContents, VersionRow};
+use tinyfs::ContentHash;
+use tokio::io::AsyncWriteExt;
+
+use crate::pond::{Pond, inline, link};
+
+async fn findings(pond: &Pond) -> Vec<String> {
+    let mut found = Vec::new();
+    pond.log
+        .verify(&diagnostics::silent(), &mut |finding: Finding| found.push(finding.to_string()))
+        .await
+        .unwrap();
+    found
+}
+
+fn rows_file(pond: &Pond, txn_seq: u64) -> PathBuf {
+    std::fs::read_dir(pond.data())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| {
+            path.file_name().unwrap().to_str().unwrap().starts_with(&format!("{txn_seq:020}-"))
+        })
+        .unwrap()
+}
+
+fn flip(path: &std::path::Path, at: usize) {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+}
+
+async fn add_large(pond: &mut Pond, name: &str) -> ContentHash {
+    let mut sink = pond.log.large_files().writer();
+    sink.write_all(&vec![3; 200_000]).await.unwrap();
+    let Finished::Large { hash, size_bytes, .. } = sink.finish().await.unwrap() else {
+        panic!("200,000 bytes are large");
+    };
+    let (node, root) = (pond.node(), pond.root);
+    let row = VersionRow { inline: false, ..inline(node, 1, hash, size_bytes) };
+    pond.commit(vec![link(root, name, Some(node))], vec![row], MemoryContents::default()).await;
+    hash
+}
+
+#[tokio::test]
+async fn whole_log_has_no_findings() {
+    let mut pond = Pond::create().await;
+    pond.add_file("a", b"1").await;
+    add_large(&mut pond, "b").await;
+    assert_eq!(findings(&pond).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn flipped_bit_in_content_is_named_and_never_returned() {
+    let mut pond = Pond::create().await;
+    // Bytes that do not compress stand in the file as they are.
+    let bytes: Vec<u8> =
+        (0..64u32).flat_map(|i| *ContentHash::of(&i.to_le_bytes()).as_bytes()).collect();
+    let node = pond.add_file("a", &bytes).await;
+    pond.add_file("b", b"good").await;
+    let path = rows_file(&pond, 1);
+    let stored = std::fs::read(&path).unwrap();
+    let at = stored.windows(32).position(|window| window == &bytes[320..352]).unwrap();
+    flip(&path, at);
+    pond.reopen().await;
+    let snapshot = pond.log.snapshot();
+    assert_eq!(pond.names().await, ["a", "b"]);
+    let error = snapshot.content(node, 1, 1, ContentHash::of(&bytes)).await.unwrap_err();
+    assert!(matches!(error, Error::DamagedContent { version: 1, .. }), "{error:?}");
+    let found = findings(&pond).await;
+    assert!(found.iter().any(|line| line.contains("00000000000000000001-")), "{found:?}");
+    assert!(found.iter().any(|line| line.contains(&format!("of node {node}"))), "{found:?}");
+}
+
+#[tokio::test]
+async fn names_are_read_without_touching_contents() {
+    let mut pond = Pond::create().await;
+    let bytes: Vec<u8> =
+        (0..1024u32).flat_map(|i| *ContentHash::of(&i.to_le_bytes()).as_bytes()).collect();
+    let node = pond.add_file("a", &bytes).await;
+    let path = rows_file(&pond, 1);
+    // Every byte of the content is destroyed; whoever reads it, sees.
+    let mut stored = std::fs::read(&path).unwrap();
+    let at = stored.windows(32).position(|window| window == &bytes[..32]).unwrap();
+    stored[at..at + bytes.len()].fill(0);
+    std::fs::write(&path, stored).unwrap();
+    pond.reopen().await;
+    assert_eq!(pond.names().await, ["a"]);
+    assert_eq!(pond.log.snapshot().versions(node).await.unwrap().len(), 2);
+    let content = pond.log.snapshot().content(node, 1, 1, ContentHash::of(&bytes)).await;
+    assert!(matches!(content, Err(Error::DamagedContent { .. })));
+}
+
+#[tokio::test]
+async fn missing_and_truncated_data_files_are_named() {
+    for truncate in [false, true] {
+        let mut pond = Pond::create().await;
+        pond.add_file("a", b"1").await;
+        pond.add_file("b", b"2").await;
+        let path = rows_file(&pond, 1);
+        if truncate {
+            let bytes = std::fs::read(&path).unwrap();
+            std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        } else {
+            std::fs::remove_file(&path).unwrap();
+        }
+        pond.reopen().await;
+        let found = findings(&pond).await;
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(found[0].contains(name), "{found:?}");
+        let error = pond.log.snapshot().links(pond.root).await.unwrap_err();
+        assert!(matches!(error, Error::DamagedFile { .. }), "{error:?}");
+        // What came later is known without it.
+        assert!(pond.log.snapshot().link(pond.root, "b").await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn damaged_large_file_is_named_with_its_version() {
+    for how in ["missing", "has 199999 bytes", "hashes to"] {
+        let mut pond = Pond::create().await;
+        let hash = add_large(&mut pond, "a").await;
+        let path = pond.data().join(oplog::LargeFiles::path(hash));
+        match how {
+            "missing" => std::fs::remove_file(&path).unwrap(),
+            "hashes to" => flip(&path, 1000),
+            _ => std::fs::write(&path, vec![3; 199_999]).unwrap(),
+        }
+        let found = findings(&pond).await;
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("version 1 of node"), "{found:?}");
+        assert!(found[0].contains(how), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn empty_torn_and_changed_commits_are_damage() {
+    for how in ["empty", "torn", "changed", "half a line"] {
+        let mut pond = Pond::create().await;
+        pond.add_file("a", b"1").await;
+        pond.add_file("b", b"2").await;
+        let path = pond.data().join("_delta_log/00000000000000000002.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let first_line = text.find('\n').unwrap() + 1;
+        let text = match how {
+            "empty" => String::new(),
+            "torn" => text[..first_line].to_owned(),
+            "half a line" => text[..text.len() - 20].to_owned(),
+            _ => text.replace("pond.txn_to\":\"2", "pond.txn_to\":\"3"),
+        };
+        std::fs::write(&path, text).unwrap();
+        let error = Log::open(&pond.location(), LogOptions::default()).await.unwrap_err();
+        assert!(matches!(error, Error::DamagedCommit { version: 2, .. }), "{how}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn lost_commit_in_the_middle_is_a_gap() {
+    let mut pond = Pond::create().await;
+    for name in ["a", "b", "c"] {
+        pond.add_file(name, b"1").await;
+    }
+    std::fs::remove_file(pond.data().join("_delta_log/00000000000000000002.json")).unwrap();
+    let error = Log::open(&pond.location(), LogOptions::default()).await.unwrap_err();
+    assert!(matches!(error, Error::Gap { .. }), "{error:?}");
+}

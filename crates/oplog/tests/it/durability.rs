@@ -1,0 +1,202 @@
+//! The order of writes, syncs and names, and what stopping at each leaves.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use oplog::{Changes, Disk, Log, LogOptions, Medium, MemoryContents, Outcome};
+use tokio::io::AsyncWriteExt;
+
+use crate::pond::{Pond, inline, link};
+
+/// Notes every operation, and fails from the `stop`th on.
+#[derive(Debug)]
+struct Noting {
+    notes: Mutex<Vec<String>>,
+    count: AtomicUsize,
+    stop: AtomicUsize,
+}
+
+impl Noting {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            notes: Mutex::default(),
+            count: AtomicUsize::new(0),
+            stop: AtomicUsize::new(usize::MAX),
+        })
+    }
+
+    fn note(&self, what: &str, path: &Path) -> io::Result<()> {
+        if self.count.fetch_add(1, Ordering::SeqCst) >= self.stop.load(Ordering::SeqCst) {
+            return Err(io::Error::other("stopped"));
+        }
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let name = if name.starts_with(".tmp-") {
+            "temporary"
+        } else if name.ends_with(".parquet") {
+            "rows"
+        } else if name.starts_with("blake3=") {
+            "large"
+        } else if name.len() == 2 {
+            "prefix"
+        } else {
+            name
+        };
+        self.notes.lock().unwrap().push(format!("{what} {name}"));
+        Ok(())
+    }
+
+    fn take(&self) -> Vec<String> {
+        let mut notes = std::mem::take(&mut *self.notes.lock().unwrap());
+        notes.dedup();
+        notes
+    }
+
+    fn stop_after(&self, operations: usize) {
+        self.count.store(0, Ordering::SeqCst);
+        self.stop.store(operations, Ordering::SeqCst);
+    }
+}
+
+impl Medium for Noting {
+    fn create_new(&self, path: &Path) -> io::Result<File> {
+        self.note("create", path)?;
+        Disk.create_new(path)
+    }
+
+    fn write_at(&self, path: &Path, file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.note("write", path)?;
+        Disk.write_at(path, file, offset, bytes)
+    }
+
+    fn sync_file(&self, path: &Path, file: &File) -> io::Result<()> {
+        self.note("sync", path)?;
+        Disk.sync_file(path, file)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.note("link", to)?;
+        Disk.link(from, to)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.note("rename", to)?;
+        Disk.rename(from, to)
+    }
+
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        self.note("unlink", path)?;
+        Disk.unlink(path)
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.note("mkdir", path)?;
+        Disk.create_dir(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.note("syncdir", path)?;
+        Disk.sync_dir(path)
+    }
+}
+
+fn options(medium: &Arc<Noting>) -> LogOptions {
+    LogOptions { medium: Arc::clone(medium) as Arc<dyn Medium>, ..LogOptions::default() }
+}
+
+#[tokio::test]
+async fn rows_are_on_the_disk_before_the_commit_that_names_them() {
+    let medium = Noting::new();
+    let mut pond = Pond::create_with(options(&medium)).await;
+    medium.take();
+    pond.add_file("a", b"1").await;
+    assert_eq!(
+        medium.take(),
+        [
+            "create temporary",
+            "write temporary",
+            "sync temporary",
+            "rename rows",
+            "syncdir data",
+            "create temporary",
+            "write temporary",
+            "sync temporary",
+            "link 00000000000000000001.json",
+            "syncdir _delta_log",
+            "unlink temporary",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn new_directories_are_synced_into_their_parents() {
+    let medium = Noting::new();
+    let _pond = Pond::create_with(options(&medium)).await;
+    let notes = medium.take();
+    let parent = notes.iter().position(|note| note == "mkdir data").unwrap();
+    assert!(notes[parent + 1].starts_with("syncdir "), "{notes:?}");
+    let log = notes.iter().position(|note| note == "mkdir _delta_log").unwrap();
+    assert_eq!(notes[log + 1], "syncdir data");
+}
+
+#[tokio::test]
+async fn large_file_is_synced_before_it_has_its_name_the_second_time_too() {
+    let medium = Noting::new();
+    let pond = Pond::create_with(options(&medium)).await;
+    let bytes = vec![7; 100_000];
+    for mkdir in [true, false] {
+        medium.take();
+        let mut sink = pond.log.large_files().writer();
+        sink.write_all(&bytes).await.unwrap();
+        sink.finish().await.unwrap();
+        let notes = medium.take();
+        assert_eq!(notes.iter().any(|note| note == "mkdir prefix"), mkdir);
+        let at = |wanted: &str| notes.iter().position(|note| note == wanted).unwrap();
+        assert!(at("write temporary") < at("sync temporary"), "{notes:?}");
+        assert!(at("sync temporary") < at("rename large"), "{notes:?}");
+        assert!(at("syncdir _large_files") < at("rename large"), "{notes:?}");
+        assert_eq!(notes.last().unwrap(), "syncdir prefix");
+    }
+}
+
+#[tokio::test]
+async fn stopping_at_any_operation_leaves_the_state_before_or_after() {
+    for stop in 0.. {
+        let medium = Noting::new();
+        let mut pond = Pond::create_with(options(&medium)).await;
+        pond.add_file("a", b"1").await;
+        let (node, root) = (pond.node(), pond.root);
+        let mut contents = MemoryContents::default();
+        let hash = contents.add(&b"2"[..]);
+        let changes = Changes {
+            links: vec![link(root, "b", Some(node))],
+            versions: vec![inline(node, 1, hash, 1)],
+            contents: Arc::new(contents),
+            transaction: pond.transaction(),
+        };
+        medium.stop_after(stop);
+        let outcome = pond.log.commit(&changes).await;
+        let stopped = medium.count.load(Ordering::SeqCst) > stop;
+        medium.stop_after(usize::MAX);
+        pond.log = Log::open(&pond.location(), LogOptions::default()).await.unwrap();
+        let names = pond.names().await;
+        match outcome {
+            Outcome::Committed(_) => assert_eq!(names, ["a", "b"], "stopped at {stop}"),
+            Outcome::NotCommitted(_) => assert_eq!(names, ["a"], "stopped at {stop}"),
+            Outcome::Unknown { .. } => assert!(names.len() < 3, "stopped at {stop}"),
+        }
+        let mut findings = Vec::new();
+        pond.log
+            .verify(&diagnostics::silent(), &mut |finding| findings.push(finding))
+            .await
+            .unwrap();
+        assert_eq!(findings, []);
+        pond.add_file("c", b"3").await;
+        if !stopped {
+            assert!(stop > 5);
+            break;
+        }
+    }
+}

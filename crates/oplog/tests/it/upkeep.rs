@@ -1,0 +1,319 @@
+//! Upkeep changes files, never what a snapshot shows.
+
+use std::collections::BTreeMap;
+
+use futures::TryStreamExt;
+use oplog::maintenance::{Policy, Report, Step};
+use oplog::{
+    Covers, Error, Finding, Log, LogOptions, MemoryContents, Snapshot, Stamped, VersionRow,
+};
+use proptest::prelude::*;
+use tinyfs::{EntryType, NodeId};
+
+use crate::pond::{Pond, inline, link};
+
+/// Later than any file of a test.
+const FUTURE_US: i64 = 4_000_000_000_000_000;
+
+fn eager() -> Policy {
+    Policy { small_files: 3, fan_in: 2, checkpoint_every: 4, ..Policy::default() }
+}
+
+async fn maintain(pond: &mut Pond, policy: &Policy, now_us: i64) -> Report {
+    let mut total = Report::default();
+    for _ in 0..20 {
+        let plan = pond.log.plan_maintenance(policy, now_us).await.unwrap();
+        if plan.is_empty() {
+            return total;
+        }
+        let report = pond
+            .log
+            .perform_maintenance(&plan, policy, now_us, &diagnostics::silent())
+            .await
+            .unwrap();
+        total.files_merged += report.files_merged;
+        total.checkpoints += report.checkpoints;
+        total.log_files_removed += report.log_files_removed;
+        total.leftovers_removed += report.leftovers_removed;
+    }
+    panic!("upkeep does not come to an end");
+}
+
+async fn findings(log: &Log) -> Vec<String> {
+    let mut found = Vec::new();
+    log.verify(&diagnostics::silent(), &mut |finding: Finding| found.push(finding.to_string()))
+        .await
+        .unwrap();
+    found
+}
+
+type Rows = BTreeMap<NodeId, Vec<(Stamped<VersionRow>, Option<Vec<u8>>)>>;
+
+/// Everything a snapshot shows of the root and the nodes.
+async fn shown(snapshot: &Snapshot, root: NodeId, nodes: &[NodeId]) -> (Vec<String>, Rows) {
+    let links = snapshot.links(root).await.unwrap();
+    let names = links.iter().map(|link| format!("{link:?}")).collect();
+    let mut rows = Rows::new();
+    for &node in nodes {
+        for version in snapshot.versions(node).await.unwrap() {
+            let bytes = match version.row.hash {
+                None => None,
+                Some(hash) => Some(
+                    snapshot
+                        .content(node, version.row.version, version.txn_seq, hash)
+                        .await
+                        .unwrap()
+                        .to_vec(),
+                ),
+            };
+            rows.entry(node).or_default().push((version, bytes));
+        }
+    }
+    (names, rows)
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Create(u8),
+    Append(u8, Vec<u8>),
+    Remove(u8),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        (0..6u8).prop_map(Change::Create),
+        (0..6u8, prop::collection::vec(any::<u8>(), 0..50)).prop_map(|(n, b)| Change::Append(n, b)),
+        (0..6u8).prop_map(Change::Remove),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn every_snapshot_is_the_same_after_merging(
+        changes in prop::collection::vec(change(), 1..40),
+        every in 1..9usize,
+    ) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let mut pond = Pond::create().await;
+            let mut live: BTreeMap<u8, (NodeId, u64)> = BTreeMap::new();
+            let mut nodes = Vec::new();
+            let mut states = vec![];
+            for (n, change) in changes.into_iter().enumerate() {
+                match change {
+                    Change::Create(name) => {
+                        let node = pond.add_file(&name.to_string(), &[name]).await;
+                        nodes.push(node);
+                        live.insert(name, (node, 1));
+                    }
+                    Change::Append(name, bytes) => {
+                        let Some((node, version)) = live.get_mut(&name) else { continue };
+                        *version += 1;
+                        let (node, version) = (*node, *version);
+                        pond.add_version(node, version, &bytes).await;
+                    }
+                    Change::Remove(name) => {
+                        live.remove(&name);
+                        let row = link(pond.root, &name.to_string(), None);
+                        pond.commit(vec![row], vec![], MemoryContents::default()).await;
+                    }
+                }
+                let head = pond.log.head().txn_seq;
+                states.push((head, shown(&pond.log.snapshot(), pond.root, &nodes).await));
+                if n % every == 0 {
+                    maintain(&mut pond, &eager(), FUTURE_US).await;
+                }
+            }
+            maintain(&mut pond, &eager(), FUTURE_US).await;
+            pond.reopen().await;
+            assert_eq!(findings(&pond.log).await, Vec::<String>::new());
+            let newest = pond.log.snapshot();
+            for (txn_seq, state) in states {
+                let snapshot = newest.as_of(txn_seq).unwrap();
+                assert_eq!(shown(&snapshot, pond.root, &nodes).await, state, "at {txn_seq}");
+            }
+            let scanned: Vec<_> = newest.scan_links().try_collect().await.unwrap();
+            assert!(scanned.is_sorted_by_key(Stamped::order));
+            let rows: Vec<_> = newest.transactions(1..=u64::MAX).try_collect().await.unwrap();
+            assert_eq!(rows.len() as u64, newest.txn_seq());
+        });
+    }
+}
+
+#[tokio::test]
+async fn files_stay_few_however_many_commits() {
+    let mut pond = Pond::create().await;
+    let policy = Policy { small_files: 4, fan_in: 3, checkpoint_every: 10, ..Policy::default() };
+    for n in 0..60 {
+        pond.add_file(&format!("file {n}"), b"x").await;
+        let plan = pond.log.plan_maintenance(&policy, FUTURE_US).await.unwrap();
+        pond.log
+            .perform_maintenance(&plan, &policy, FUTURE_US, &diagnostics::silent())
+            .await
+            .unwrap();
+    }
+    let files = std::fs::read_dir(pond.data()).unwrap().count();
+    assert!(files < 20, "{files} files");
+    let commits = std::fs::read_dir(pond.data().join("_delta_log")).unwrap().count();
+    assert!(commits < 40, "{commits} commits");
+    pond.reopen().await;
+    assert_eq!(pond.names().await.len(), 60);
+    assert_eq!(findings(&pond.log).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn one_damaged_checkpoint_is_no_loss() {
+    let mut pond = Pond::create().await;
+    let policy = Policy { checkpoint_every: 3, ..Policy::default() };
+    for n in 0..10 {
+        pond.add_file(&format!("file {n}"), b"x").await;
+        maintain(&mut pond, &policy, 0).await;
+    }
+    let log = pond.data().join("_delta_log");
+    let mut checkpoints: Vec<_> = std::fs::read_dir(&log)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_str().unwrap().ends_with(".checkpoint.parquet"))
+        .collect();
+    checkpoints.sort();
+    assert_eq!(checkpoints.len(), 2);
+    assert!(!log.join("00000000000000000000.json").exists());
+    std::fs::write(&checkpoints[1], b"PAR1 no longer").unwrap();
+    pond.reopen().await;
+    assert_eq!(pond.names().await.len(), 10);
+    let found = findings(&pond.log).await;
+    assert!(found[0].contains(".checkpoint.parquet"), "{found:?}");
+    std::fs::write(&checkpoints[0], b"PAR1 no longer").unwrap();
+    let error = Log::open(&pond.location(), LogOptions::default()).await.unwrap_err();
+    assert!(matches!(error, Error::DamagedCheckpoint { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn vacuum_waits_for_the_retention() {
+    let mut pond = Pond::create().await;
+    for n in 0..4 {
+        pond.add_file(&n.to_string(), b"x").await;
+    }
+    let before = pond.log.snapshot();
+    let report = maintain(&mut pond, &eager(), 0).await;
+    assert_eq!((report.files_merged, report.leftovers_removed), (4, 0));
+    // A reader that began before the merge still reads.
+    assert_eq!(before.links(pond.root).await.unwrap().len(), 4);
+    let report = maintain(&mut pond, &eager(), FUTURE_US).await;
+    assert_eq!(report.leftovers_removed, 4);
+    pond.reopen().await;
+    assert_eq!(pond.names().await.len(), 4);
+}
+
+#[tokio::test]
+async fn unreferenced_large_files_and_leftovers_are_found() {
+    let pond = Pond::create().await;
+    let dir = pond.data().join("_large_files/ab");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join(format!("blake3=ab{}", "0".repeat(62))), b"x").unwrap();
+    std::fs::write(pond.data().join(".tmp-1-2#0"), b"x").unwrap();
+    std::fs::write(pond.data().join("_delta_log/.tmp-1-3#0"), b"x").unwrap();
+    let policy = Policy { large_files: true, ..Policy::default() };
+    let plan = pond.log.plan_maintenance(&policy, FUTURE_US).await.unwrap();
+    let [Step::Vacuum { leftovers }] = &plan.steps[..] else { panic!("{plan:?}") };
+    assert_eq!(leftovers.len(), 3);
+}
+
+#[tokio::test]
+async fn prune_forgets_the_past_and_keeps_the_present() {
+    let mut pond = Pond::create().await;
+    let kept = pond.add_file("kept", b"1").await;
+    let gone = pond.add_file("gone", b"bytes of the gone").await;
+    pond.add_version(kept, 2, b"2").await;
+    let row = link(pond.root, "gone", None);
+    pond.commit(vec![row], vec![], MemoryContents::default()).await;
+    pond.add_version(kept, 3, b"3").await;
+    pond.add_version(kept, 4, b"4").await;
+    maintain(&mut pond, &Policy { small_files: 3, ..Policy::default() }, 0).await;
+    let shown_before = pond.log.snapshot().links(pond.root).await.unwrap();
+
+    let plan = pond.log.plan_prune(5).unwrap();
+    assert_eq!(plan.transactions, 4);
+    pond.log.prune(&plan, 0).await.unwrap();
+    assert_eq!(findings(&pond.log).await, Vec::<String>::new());
+    maintain(&mut pond, &Policy::default(), FUTURE_US).await;
+    pond.reopen().await;
+
+    let snapshot = pond.log.snapshot();
+    assert_eq!(snapshot.oldest(), 5);
+    assert!(matches!(snapshot.as_of(4), Err(Error::Pruned { oldest: 5, .. })));
+    assert_eq!(snapshot.as_of(5).unwrap().links(pond.root).await.unwrap(), shown_before);
+    let numbers = |rows: Vec<Stamped<VersionRow>>| {
+        rows.into_iter().map(|row| row.row.version).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(snapshot.versions(kept).await.unwrap()), [0, 3, 4]);
+    assert_eq!(numbers(snapshot.versions(gone).await.unwrap()), Vec::<u64>::new());
+    assert_eq!(snapshot.link_history(pond.root).await.unwrap().len(), 1);
+    assert_eq!(findings(&pond.log).await, Vec::<String>::new());
+    assert!(matches!(snapshot.transaction(4).await, Err(Error::Pruned { .. })));
+    assert_eq!(snapshot.transaction(5).await.unwrap().row.command, "test 5");
+}
+
+#[tokio::test]
+async fn versions_under_an_old_run_go_and_states_inside_it_are_refused() {
+    let mut pond = Pond::create().await;
+    let node = pond.node();
+    let series = |version, bytes: &'static [u8], contents: &mut MemoryContents| VersionRow {
+        entry_type: EntryType::Series,
+        ..inline(node, version, contents.add(bytes), bytes.len() as u64)
+    };
+    for (version, bytes) in [(1, &b"one"[..]), (2, b"two"), (3, b"three")] {
+        let mut contents = MemoryContents::default();
+        let row = series(version, bytes, &mut contents);
+        pond.commit(vec![], vec![row], contents).await;
+    }
+    let mut contents = MemoryContents::default();
+    let run = VersionRow {
+        covers: Some(Covers { from_version: 2, from_txn: 2 }),
+        ..series(3, b"two and three", &mut contents)
+    };
+    pond.commit(vec![], vec![run], contents).await;
+    let policy = Policy { small_files: 2, covered_before: 4, ..Policy::default() };
+    maintain(&mut pond, &policy, FUTURE_US).await;
+    pond.reopen().await;
+    let snapshot = pond.log.snapshot();
+    let rows = snapshot.versions(node).await.unwrap();
+    assert_eq!(rows.len(), 2);
+    let run = &rows[1];
+    let hash = run.row.hash.unwrap();
+    assert_eq!(&snapshot.content(node, 3, 4, hash).await.unwrap()[..], b"two and three");
+    let inside = snapshot.as_of(3).unwrap().versions(node).await;
+    assert!(matches!(inside, Err(Error::Pruned { .. })), "{inside:?}");
+    assert_eq!(snapshot.as_of(1).unwrap().versions(node).await.unwrap().len(), 1);
+    assert_eq!(findings(&pond.log).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn stranger_reads_the_log_with_delta_rs() {
+    let mut pond = Pond::create().await;
+    for n in 0..5 {
+        pond.add_file(&n.to_string(), b"x").await;
+    }
+    maintain(&mut pond, &eager(), 0).await;
+    pond.add_file("last", b"x").await;
+    let url = url::Url::from_directory_path(pond.data()).unwrap();
+    let table = deltalake::open_table(url).await.unwrap();
+    let context = datafusion::prelude::SessionContext::new();
+    let provider = table.table_provider().await.unwrap();
+    context.register_table("pond", provider).unwrap();
+    let batches = context
+        .sql("SELECT name FROM pond WHERE kind = 'link' ORDER BY txn_seq")
+        .await
+        .unwrap()
+        .collect()
+        .await
+        .unwrap();
+    assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 6);
+    let version = i64::try_from(pond.log.head().txn_seq).unwrap();
+    let state = table.snapshot().unwrap();
+    let app = pond.root.to_string();
+    let found = state.transaction_version(table.log_store().as_ref(), app).await.unwrap();
+    assert_eq!(found, Some(version));
+}
