@@ -132,7 +132,7 @@ impl ObjectStore for DurableStore {
             let dir = to.parent().unwrap_or(&to);
             ensure_dir(&*medium, dir).map_err(generic)?;
             let mut staged = Staged::create(&medium, dir).map_err(generic)?;
-            for bytes in payload.iter() {
+            for bytes in &payload {
                 staged.append(bytes).map_err(generic)?;
             }
             settle(staged, &location, &to, naming)?;
@@ -240,7 +240,7 @@ impl MultipartUpload for Upload {
         Box::pin(blocking(move || {
             let guard = staged.lock().map_err(|_| gone())?;
             let staged = guard.as_ref().ok_or_else(gone)?;
-            for bytes in data.iter() {
+            for bytes in &data {
                 staged.write_at(offset, bytes).map_err(generic)?;
                 offset += bytes.len() as u64;
             }

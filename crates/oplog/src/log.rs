@@ -285,7 +285,10 @@ impl Log {
             },
         }
         let mut files = (*self.state.files).clone();
-        files.retain(|file| !commit.remove.iter().any(|gone| gone.path == file.path));
+        // An entry said anew replaces the one of the same name.
+        files.retain(|file| {
+            !commit.remove.iter().chain(&commit.add).any(|other| other.path == file.path)
+        });
         files.extend(commit.add.iter().cloned());
         sort_files(&mut files);
         self.state.files = Arc::new(files);

@@ -22,11 +22,14 @@ pub(super) struct Keeper {
     node: Option<(NodeId, Arc<Vec<Stamped<VersionRow>>>)>,
 }
 
+/// A directory, and the order of the newest row of each of its names.
+type NewestNames = (NodeId, HashMap<String, (u64, u32)>);
+
 struct Pruning {
     oldest: u64,
     /// Nodes that some name stands for at the horizon or later.
     live: HashSet<NodeId>,
-    dir: Option<(NodeId, HashMap<String, (u64, u32)>)>,
+    dir: Option<NewestNames>,
 }
 
 impl Keeper {

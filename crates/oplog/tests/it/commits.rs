@@ -114,7 +114,7 @@ async fn writer_that_did_not_refresh_is_refused() {
     };
     let outcome = other.commit(&changes).await;
     assert!(
-        matches!(outcome, Outcome::NotCommitted(Error::Conflict { version: 2 })),
+        matches!(outcome, Outcome::NotCommitted(Error::Conflict { version: 1 })),
         "{outcome:?}"
     );
     pond.reopen().await;

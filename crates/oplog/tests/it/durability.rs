@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use oplog::maintenance::{Policy, Step};
 use oplog::{Changes, Disk, Log, LogOptions, Medium, MemoryContents, Outcome};
 use tokio::io::AsyncWriteExt;
 
@@ -198,5 +199,87 @@ async fn stopping_at_any_operation_leaves_the_state_before_or_after() {
             assert!(stop > 5);
             break;
         }
+    }
+}
+
+/// Makes a pond in which every kind of upkeep is due, with a prune under way.
+async fn due(medium: &Arc<Noting>) -> Pond {
+    let mut pond = Pond::create_with(options(medium)).await;
+    for n in 0..3 {
+        pond.add_file(&n.to_string(), b"1").await;
+    }
+    let policy = policy();
+    let plan = pond.log.plan_maintenance(&policy, 0).await.unwrap();
+    pond.log.perform_maintenance(&plan, &policy, 0, &diagnostics::silent()).await.unwrap();
+    let row = link(pond.root, "0", None);
+    pond.commit(vec![row], vec![], MemoryContents::default()).await;
+    for n in 3..6 {
+        pond.add_file(&n.to_string(), b"1").await;
+    }
+    let plan = pond.log.plan_prune(4).unwrap();
+    pond.log.prune(&plan, 0).await.unwrap();
+    pond
+}
+
+fn policy() -> Policy {
+    Policy { small_files: 3, fan_in: 2, checkpoint_every: 2, ..Policy::default() }
+}
+
+/// Performs all upkeep that is due, or as much as the medium lets.
+async fn upkeep(pond: &mut Pond, kinds: &mut Vec<&'static str>) -> oplog::Result<()> {
+    let late = 4_000_000_000_000_000;
+    loop {
+        let plan = pond.log.plan_maintenance(&policy(), late).await?;
+        if plan.is_empty() {
+            return Ok(());
+        }
+        for step in &plan.steps {
+            kinds.push(match step {
+                Step::Merge { .. } => "merge",
+                Step::Rewrite { .. } => "rewrite",
+                Step::Checkpoint { .. } => "checkpoint",
+                Step::CleanLog { .. } => "clean",
+                Step::Vacuum { .. } => "vacuum",
+                _ => "other",
+            });
+            pond.log.perform_step(step, &policy(), late, &mut Default::default()).await?;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_upkeep_at_any_operation_changes_nothing_that_is_shown() {
+    let mut seen = Vec::new();
+    // The short form stops at some operations, the long form at every one.
+    let stride = if std::env::var_os("DUCKPOND_TORTURE").is_some() { 1 } else { 23 };
+    for stop in (0..).step_by(stride) {
+        let medium = Noting::new();
+        let mut pond = due(&medium).await;
+        let before = pond.log.snapshot().links(pond.root).await.unwrap();
+        medium.stop_after(stop);
+        let result = upkeep(&mut pond, &mut seen).await;
+        let stopped = medium.count.load(Ordering::SeqCst) > stop;
+        medium.stop_after(usize::MAX);
+        assert!(result.is_ok() || stopped, "{result:?}");
+        pond.log = Log::open(&pond.location(), LogOptions::default()).await.unwrap();
+        let after = pond.log.snapshot().links(pond.root).await.unwrap();
+        assert_eq!(after, before, "stopped at {stop}");
+        let mut findings = Vec::new();
+        pond.log
+            .verify(&diagnostics::silent(), &mut |finding| findings.push(finding))
+            .await
+            .unwrap();
+        assert_eq!(findings, [], "stopped at {stop}");
+        // The next run ends what this one began.
+        pond.add_file("after", b"1").await;
+        upkeep(&mut pond, &mut Vec::new()).await.unwrap();
+        let names = pond.names().await;
+        assert_eq!(names, ["1", "2", "3", "4", "5", "after"], "stopped at {stop}");
+        if !stopped {
+            break;
+        }
+    }
+    for kind in ["merge", "rewrite", "checkpoint", "clean", "vacuum"] {
+        assert!(seen.contains(&kind), "{kind} was never due");
     }
 }
