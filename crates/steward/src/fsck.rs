@@ -1,0 +1,274 @@
+//! Checking a whole pond: every byte against its hash, and the file system
+//! against its own rules.
+//!
+//! Damage is a finding, with the path and version it is about; the check goes
+//! on with what is readable. Nothing is changed.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use futures::TryStreamExt as _;
+use tinyfs::{EntryType, Format, NodeId, Store as _, Version};
+use tlogfs::{ParquetExt as _, View};
+
+use crate::history::Paths;
+use crate::pond::Pond;
+use crate::read_view::ReadView;
+use crate::{Error, Result};
+
+/// What a check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FsckReport {
+    /// Files of the log that were hashed.
+    pub log_files: u64,
+    /// Small contents that were hashed.
+    pub contents: u64,
+    /// Large files that were hashed.
+    pub large_files: u64,
+    /// Transactions whose chain was checked.
+    pub transactions: u64,
+    /// Bytes that were hashed.
+    pub bytes: u64,
+    /// Nodes of the file system that were looked at.
+    pub nodes: u64,
+    /// What is wrong; nothing when the pond is whole.
+    pub findings: Vec<Finding>,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The path it is about, where there is one.
+    pub path: Option<String>,
+    /// The node it is about, where there is one.
+    pub node: Option<NodeId>,
+    /// The version it is about, where there is one.
+    pub version: Option<u64>,
+    /// The file of the pond's `data` that it is in, where that is known.
+    pub file: Option<String>,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(version) = self.version {
+            write!(f, "version {version} of ")?;
+        }
+        match (&self.path, self.node) {
+            (Some(path), _) => write!(f, "`{path}`")?,
+            (None, Some(node)) => write!(f, "node {node}, which has no name")?,
+            (None, None) => match &self.file {
+                Some(file) => write!(f, "file `{file}`")?,
+                None => f.write_str("the log")?,
+            },
+        }
+        write!(f, ": {}", self.what)?;
+        if let (Some(file), true) = (&self.file, self.path.is_some() || self.node.is_some()) {
+            write!(f, " (in `{file}`)")?;
+        }
+        Ok(())
+    }
+}
+
+impl Pond {
+    /// Checks everything the pond holds.
+    ///
+    /// # Errors
+    /// None for damage, which is a finding; [`Error::Io`] and its like when
+    /// the disk can not be read at all.
+    pub async fn fsck(&self) -> Result<FsckReport> {
+        let view = self.read().await?;
+        let mut found = Vec::new();
+        let verified = {
+            let log = self.log.lock().await;
+            log.verify(&self.environment.monitor, &mut |finding| found.push(finding))
+                .await
+                .map_err(Error::log("cannot check the log"))?
+        };
+        let mut report = FsckReport {
+            log_files: verified.files,
+            contents: verified.contents,
+            large_files: verified.large_files,
+            transactions: verified.transactions,
+            bytes: verified.bytes,
+            ..FsckReport::default()
+        };
+        match Paths::of(view.snapshot()).await {
+            Ok(paths) => {
+                report.findings = found.into_iter().map(|f| from_log(f, Some(&paths))).collect();
+                check_tree(&view, &paths, &mut report).await;
+            }
+            Err(error) => {
+                report.findings = found.into_iter().map(|f| from_log(f, None)).collect();
+                report.findings.push(Finding::of_log(with_cause(&error)));
+            }
+        }
+        if let Some((expected, tail)) = self.lost_tail(&*self.log.lock().await).await? {
+            let what = format!("it ended with transaction {expected} and {tail}");
+            report.findings.push(Finding::of_log(what));
+        }
+        Ok(report)
+    }
+}
+
+impl Finding {
+    fn of_log(what: String) -> Self {
+        Self { path: None, node: None, version: None, file: None, what }
+    }
+
+    fn of_node(paths: &Paths, node: NodeId, what: impl Into<String>) -> Self {
+        Self {
+            path: paths.path(node),
+            node: Some(node),
+            version: None,
+            file: None,
+            what: what.into(),
+        }
+    }
+}
+
+/// The log's finding, with paths for nodes.
+fn from_log(finding: oplog::Finding, paths: Option<&Paths>) -> Finding {
+    let path_of = |node| paths.and_then(|paths| paths.path(node));
+    match finding {
+        oplog::Finding::File { path, what } => {
+            Finding { file: Some(path), ..Finding::of_log(what) }
+        }
+        oplog::Finding::Content { node, version, path, what } => Finding {
+            path: path_of(node),
+            node: Some(node),
+            version: Some(version),
+            file: path,
+            what,
+        },
+        oplog::Finding::Link { parent, name, what } => {
+            let dir = path_of(parent).filter(|dir| dir != "/").unwrap_or_default();
+            let path = Some(format!("{dir}/{name}"));
+            Finding { path, ..Finding::of_log(what) }
+        }
+        oplog::Finding::Transaction { txn_seq, what } => {
+            Finding::of_log(format!("transaction {txn_seq}: {what}"))
+        }
+        other => Finding::of_log(other.to_string()),
+    }
+}
+
+/// Checks names and versions against the rules of the file system.
+async fn check_tree(view: &ReadView, paths: &Paths, report: &mut FsckReport) {
+    let damaged: HashSet<_> = report.findings.iter().filter_map(|f| f.node).collect();
+    let types = match node_types(view).await {
+        Ok(types) => types,
+        Err(error) => {
+            report.findings.push(Finding::of_log(with_cause(&error)));
+            return;
+        }
+    };
+    let store = View::new(view.snapshot().clone());
+    let mut nodes: Vec<_> = paths.nodes().collect();
+    nodes.sort_by_key(|(node, _)| *node);
+    for (node, named) in nodes {
+        report.nodes += 1;
+        let found = |what: String| Finding::of_node(paths, node, what);
+        if paths.path(node).is_none() {
+            let what = "its directories lead round in a circle or nowhere";
+            report.findings.push(found(what.to_owned()));
+            continue;
+        }
+        match types.get(&node) {
+            None => {
+                report
+                    .findings
+                    .push(found("the name stands for a node that does not exist".into()));
+                continue;
+            }
+            Some(actual) if *actual != named.entry_type => {
+                let what = format!("its name says {}, but it is {actual}", named.entry_type);
+                report.findings.push(found(what));
+            }
+            Some(_) => {}
+        }
+        if !named.entry_type.is_file() || damaged.contains(&node) {
+            continue;
+        }
+        let looked_at = async {
+            let (versions, runs) = (store.versions(node).await?, store.runs(node).await?);
+            Ok::<_, tinyfs::Error>((versions, runs))
+        };
+        match looked_at.await {
+            Err(error) => report.findings.push(found(with_cause(&error))),
+            Ok((versions, runs)) => {
+                report.findings.extend(gap(&versions, &runs, view.snapshot().oldest()).map(found));
+                check_parquet(view, paths, node, &versions, &mut report.findings).await;
+            }
+        }
+    }
+}
+
+/// What the rows of each node say it is.
+async fn node_types(view: &ReadView) -> Result<HashMap<NodeId, EntryType>> {
+    let mut types = HashMap::new();
+    let mut rows = view.snapshot().scan_versions();
+    while let Some(row) =
+        rows.try_next().await.map_err(Error::log("cannot read the versions in the log"))?
+    {
+        types.insert(row.row.node, row.row.entry_type);
+    }
+    Ok(types)
+}
+
+/// What is wrong with the numbers of a file's versions.
+fn gap(versions: &[Version], runs: &[Version], oldest: u64) -> Option<String> {
+    let covered = |number: u64| {
+        runs.iter().any(|run| run.covers.as_ref().is_some_and(|covers| covers.contains(&number)))
+    };
+    let mut expected = match versions.first() {
+        None if runs.is_empty() => return Some("it has no version".to_owned()),
+        None => return None,
+        // A prune may have dropped the first ones.
+        Some(first) if oldest > 1 => first.number,
+        Some(_) => 1,
+    };
+    for version in versions {
+        while expected < version.number {
+            if !covered(expected) && oldest <= 1 {
+                return Some(format!("version {expected} is missing"));
+            }
+            expected += 1;
+        }
+        if version.number < expected {
+            return Some(format!("version {} is there twice", version.number));
+        }
+        expected += 1;
+    }
+    None
+}
+
+/// Reads the footer of each Parquet version.
+async fn check_parquet(
+    view: &ReadView,
+    paths: &Paths,
+    node: NodeId,
+    versions: &[Version],
+    findings: &mut Vec<Finding>,
+) {
+    let Some(path) = paths.path(node) else { return };
+    for version in versions.iter().filter(|version| version.format == Format::Parquet) {
+        let fs = view.fs();
+        if let Err(error) = fs.read_schema(&path, Some(version.number)).await {
+            let finding = Finding::of_node(paths, node, with_cause(&error));
+            findings.push(Finding { version: Some(version.number), ..finding });
+        }
+    }
+}
+
+/// An error and its causes, on one line.
+fn with_cause(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

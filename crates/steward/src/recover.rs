@@ -1,0 +1,128 @@
+//! What was cut short, and what an operator must agree to.
+//!
+//! A crash needs no recovery: the next command finds a whole pond. Damage does
+//! where it took away what was acknowledged. It is then reported, and only
+//! with the operator's word is the pond used on without it. Nothing is deleted:
+//! a damaged commit is moved to `control/damaged/`.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use oplog::{Location, Log, LogOptions};
+
+use crate::control::Control;
+use crate::environment::Environment;
+use crate::error::TailFound;
+use crate::journal::Work;
+use crate::layout::Layout;
+use crate::lock::WriterLock;
+use crate::pond::{Pond, must_be_pond, opening};
+use crate::watermark::Watermark;
+use crate::{Error, Result};
+
+/// What recovery may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecoverOptions {
+    /// Move a damaged newest commit aside, and go on without transactions that
+    /// are gone.
+    pub accept_loss: bool,
+}
+
+/// What recovery found and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// Commands that were cut short, the oldest first. Each transaction is
+    /// whole or left nothing.
+    pub interrupted: Vec<Work>,
+    /// A newest commit that is damaged, and what is wrong with it.
+    pub damaged_commit: Option<(String, String)>,
+    /// Where it was moved.
+    pub moved_to: Option<PathBuf>,
+    /// Transactions that are gone: the newest there was, and what is there now.
+    pub lost_tail: Option<(u64, TailFound)>,
+    /// The newest transaction now; `None` while the pond can not be opened.
+    pub newest: Option<u64>,
+    /// Whether there is damage left that waits for the operator's word.
+    pub needs_consent: bool,
+}
+
+impl Pond {
+    /// Looks at what was cut short or lost in the pond in `dir`, and goes on
+    /// without it where `options` allow.
+    ///
+    /// # Errors
+    /// As [`Pond::open`] for damage that recovery can not pass by;
+    /// [`Error::Locked`], [`Error::ReadOnly`].
+    pub async fn recover(
+        dir: &Path,
+        options: RecoverOptions,
+        environment: Environment,
+    ) -> Result<RecoveryReport> {
+        let layout = Layout::new(dir);
+        must_be_pond(&layout)?;
+        let wait = Duration::from_secs(60);
+        let lock = WriterLock::take(&layout, "pond recover", wait, &environment).await?;
+        let mut report = RecoveryReport::default();
+        let location = Location::Local(layout.data());
+        let mut opened = Log::open(&location, LogOptions::default()).await;
+        if let Err(oplog::Error::DamagedCommit { file, version, what }) = &opened {
+            report.damaged_commit = Some((file.clone(), what.clone()));
+            if !options.accept_loss {
+                report.needs_consent = true;
+                return Ok(report);
+            }
+            report.moved_to = Some(move_aside(&layout, *version)?);
+            Watermark::forget(&Control::new(&layout))?;
+            opened = Log::open(&location, LogOptions::default()).await;
+        }
+        let log = opened.map_err(|error| opening(dir, error))?;
+        let pond = Self::from_log(layout, log, environment).await?;
+        pond.settle(options, &mut report).await?;
+        drop(lock);
+        Ok(report)
+    }
+
+    async fn settle(&self, options: RecoverOptions, report: &mut RecoveryReport) -> Result<()> {
+        let log = self.log.lock().await;
+        report.newest = Some(log.head().txn_seq);
+        self.journal.note_interrupted();
+        report.interrupted = self.journal.interrupted();
+        self.journal.forget_interrupted()?;
+        report.lost_tail = self.lost_tail(&log).await?;
+        if report.lost_tail.is_some() {
+            if options.accept_loss {
+                let head = log.head();
+                Watermark::new(head.txn_seq, head.hash).store(&self.control)?;
+            } else {
+                report.needs_consent = true;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Moves the newest commit of a log to where nobody reads it.
+fn move_aside(layout: &Layout, version: u64) -> Result<PathBuf> {
+    let name = format!("{version:020}.json");
+    let log = layout.data().join("_delta_log");
+    let from = log.join(&name);
+    let later = log.join(format!("{:020}.json", version + 1));
+    let fail = |doing, path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::Io { doing, path, source }
+    };
+    if later.exists() {
+        // What follows builds on it: the state without it never was.
+        let source = std::io::Error::other("later commits build on it");
+        return Err(fail("cannot move aside", &from)(source));
+    }
+    let directory = layout.control().join("damaged");
+    fs::create_dir_all(&directory).map_err(fail("cannot make", &directory))?;
+    let to = directory.join(&name);
+    fs::copy(&from, &to).map_err(fail("cannot copy", &from))?;
+    File::open(&to).and_then(|file| file.sync_all()).map_err(fail("cannot sync", &to))?;
+    fs::remove_file(&from).map_err(fail("cannot move aside", &from))?;
+    File::open(&log).and_then(|log| log.sync_all()).map_err(fail("cannot sync", &log))?;
+    Ok(to)
+}

@@ -1,0 +1,58 @@
+//! The newest transaction this replica has acknowledged, so that a log that
+//! lost its tail is noticed.
+//!
+//! It is written after the commit, so it never runs ahead of the log. It is a
+//! hint that may be deleted: then the log is taken as it is.
+
+use serde::{Deserialize, Serialize};
+use tinyfs::ContentHash;
+
+use crate::control::Control;
+use crate::error::TailFound;
+use crate::{Error, Result};
+
+const FILE: &str = "watermark.json";
+
+/// A transaction and its hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Watermark {
+    pub(crate) txn_seq: u64,
+    pub(crate) hash: String,
+}
+
+impl Watermark {
+    pub(crate) fn new(txn_seq: u64, hash: ContentHash) -> Self {
+        Self { txn_seq, hash: hash.to_string() }
+    }
+
+    /// The watermark of this replica. One that can not be read (a power cut
+    /// may have torn it, for it is not worth a sync) is as good as none.
+    pub(crate) fn load(control: &Control) -> Option<Self> {
+        match control.read_json(FILE) {
+            Ok(watermark) => watermark,
+            Err(error @ (Error::BadSettings { .. } | Error::Io { .. })) => {
+                diagnostics::log_warn!("the watermark is left aside: {error}", error);
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    pub(crate) fn store(&self, control: &Control) -> Result<()> {
+        control.write_json(FILE, self)
+    }
+
+    pub(crate) fn forget(control: &Control) -> Result<()> {
+        control.remove(FILE)
+    }
+
+    /// What is wrong with a log that ends with `newest` and whose transaction
+    /// of the watermark's number has `hash`.
+    pub(crate) fn compare(&self, newest: u64, hash: Option<ContentHash>) -> Option<TailFound> {
+        if newest < self.txn_seq {
+            return Some(TailFound::Earlier(newest));
+        }
+        // A prune may have dropped that transaction's row; then it can not differ.
+        hash.filter(|hash| hash.to_string() != self.hash).map(|_| TailFound::Other)
+    }
+}

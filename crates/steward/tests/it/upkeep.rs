@@ -1,0 +1,118 @@
+//! Upkeep changes what lies on the disk, never what is seen.
+
+use std::time::Duration;
+
+use futures::TryStreamExt as _;
+use steward::{AsOf, Error, MaintainOptions, Step};
+use testing::{START_US, TestPond, data};
+use tinyfs::TimeUnit;
+use tinyfs::contract::Picture;
+use tlogfs::ParquetExt as _;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn row(number: i64) -> arrow::array::RecordBatch {
+    data::points(&[(START_US + number * 60_000_000, number as f64)], TimeUnit::Microsecond)
+}
+
+async fn rows(pond: &TestPond) -> Vec<(i64, f64)> {
+    let fs = pond.read().await.fs();
+    let batches: Vec<_> =
+        fs.read_batches("/s", None).await.unwrap().try_collect().await.unwrap();
+    data::rows_of(&batches)
+}
+
+#[tokio::test]
+async fn explicit_upkeep_changes_nothing_that_is_seen() {
+    let mut pond = TestPond::new().await;
+    for number in 0..40 {
+        pond.append("/s", Some(data::spec(TimeUnit::Microsecond)), row(number)).await;
+    }
+    let before = rows(&pond).await;
+    let then = pond.read().await;
+    let picture = Picture::of(&then.store()).await.unwrap();
+
+    let plan = pond.pond.plan_maintenance(MaintainOptions::default()).await.unwrap();
+    assert!(plan.steps.iter().any(|step| matches!(step, Step::MergeSeries { .. })), "{plan:?}");
+    assert!(plan.steps.iter().any(|step| matches!(step, Step::CompactLog { .. })), "{plan:?}");
+    assert_eq!(pond.read().await.txn_seq(), 40);
+
+    let intent = TestPond::intent("pond maintain");
+    let report = pond.pond.perform_maintenance(&plan, &intent).await.unwrap();
+    assert!(report.series_runs >= 2 && report.log_files_merged > 0, "{report:?}");
+    pond.reopen().await;
+    assert_eq!(rows(&pond).await, before);
+    let again = pond.read().await.at(AsOf::Txn(40)).await.unwrap();
+    assert_eq!(Picture::of(&again.store()).await.unwrap(), picture);
+    assert_eq!(pond.pond.fsck().await.unwrap().findings, []);
+    let history = pond.read().await.history_of("/s").await.unwrap();
+    assert_eq!(history.versions.len(), 40);
+    assert!(history.runs.len() <= 10, "{}", history.runs.len());
+    let plan = pond.pond.plan_maintenance(MaintainOptions::default()).await.unwrap();
+    assert!(!plan.steps.iter().any(|step| matches!(step, Step::MergeSeries { .. })), "{plan:?}");
+}
+
+#[tokio::test]
+async fn automatic_upkeep_keeps_runs_and_files_few() {
+    let pond = TestPond::with_upkeep().await;
+    pond.pond.set_setting("maintenance.budget_ms", "60000").unwrap();
+    for number in 0..100 {
+        pond.append("/s", Some(data::spec(TimeUnit::Microsecond)), row(number)).await;
+    }
+    assert_eq!(rows(&pond).await.len(), 100);
+    let history = pond.read().await.history_of("/s").await.unwrap();
+    assert!(history.runs.len() <= 20, "{} runs", history.runs.len());
+    let status = pond.pond.status().await.unwrap();
+    assert_eq!(status.upkeep.failure, None);
+    assert!(status.upkeep.done_us.is_some());
+    let files = std::fs::read_dir(pond.path().join("data")).unwrap().count();
+    assert!(files <= 160, "{files} files");
+    assert_eq!(pond.pond.fsck().await.unwrap().findings, []);
+}
+
+#[tokio::test]
+async fn a_prune_forgets_what_its_plan_named() {
+    let mut pond = TestPond::new().await;
+    for number in 0..10_u8 {
+        pond.write_file("/a", &[number]).await;
+        pond.clock.advance(10 * 86_400_000_000);
+    }
+    let nothing = MaintainOptions { prune_keep: Some(DAY * 200) };
+    let plan = pond.pond.plan_maintenance(nothing).await.unwrap();
+    assert!(!plan.steps.iter().any(|step| matches!(step, Step::Prune { .. })), "{plan:?}");
+
+    let keep = MaintainOptions { prune_keep: Some(DAY * 30) };
+    let plan = pond.pond.plan_maintenance(keep).await.unwrap();
+    let Some(Step::Prune { oldest, transactions }) = plan.steps.first().cloned() else {
+        panic!("no prune in {plan:?}");
+    };
+    assert_eq!((oldest, transactions), (7, 6));
+    let report =
+        pond.pond.perform_maintenance(&plan, &TestPond::intent("pond maintain")).await.unwrap();
+    assert_eq!(report.transactions_pruned, 6);
+    pond.reopen().await;
+    let view = pond.read().await;
+    assert_eq!(view.fs().read_to_end("/a", 10).await.unwrap(), [9]);
+    let at = view.at(AsOf::Txn(7)).await.unwrap();
+    assert_eq!(at.fs().read_to_end("/a", 10).await.unwrap(), [6]);
+    let refused = view.at(AsOf::Txn(6)).await;
+    assert!(matches!(refused, Err(Error::Log { .. })), "{refused:?}");
+    assert_eq!(pond.pond.fsck().await.unwrap().findings, []);
+    assert_eq!(pond.write_file("/a", b"x").await, 11);
+    assert_eq!(pond.read().await.fs().versions("/a").await.unwrap().last().unwrap().number, 11);
+}
+
+#[tokio::test]
+async fn status_counts_what_is_there() {
+    let pond = TestPond::new().await;
+    pond.make_dir("/d").await;
+    pond.write_file("/d/a", &[0; 1_000]).await;
+    pond.write_file("/d/a", &[1; 10]).await;
+    pond.write_file("/d/b", &vec![2; 70_000]).await;
+    let status = pond.pond.status().await.unwrap();
+    assert_eq!((status.versions, status.version_bytes), (3, 71_010));
+    assert_eq!(status.live_bytes, 70_010);
+    assert!(status.disk_bytes > 70_000);
+    assert_eq!(status.entries.get(&tinyfs::EntryType::Data), Some(&2));
+    assert_eq!(status.newest.unwrap().txn_seq, 4);
+}

@@ -1,0 +1,279 @@
+//! What a transaction has changed so far: names and nodes that differ from
+//! the view underneath, and the rows that say so.
+//!
+//! Always true: only what differs in the end becomes rows. A name that came
+//! and went leaves none, and neither does a node that never got a name.
+//!
+//! Deliberately not here: bytes, and reading of the view underneath.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use oplog::{Covers, LinkRow, VersionRow};
+use tinyfs::{Attributes, Entry, EntryType, NodeId, Place, SeriesSpec, Version};
+
+use crate::node_rows::{NodeRows, fewest};
+
+/// A name: what it stood for before and what it stands for now.
+#[derive(Clone, Debug)]
+struct NameChange {
+    before: Option<Entry>,
+    now: Option<Entry>,
+}
+
+/// A node that is new or has changed.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeChange {
+    /// Whether this transaction made it.
+    created: bool,
+    /// What the node is with all changes.
+    pub(crate) rows: NodeRows,
+    /// Its attributes in the view; `None` for a new node.
+    attributes_before: Option<Attributes>,
+    /// Versions added, ascending.
+    added: Vec<Version>,
+    /// Runs added, each with the transaction of the first version it covers.
+    merged: Vec<(Version, u64)>,
+}
+
+impl NodeChange {
+    /// Whether this transaction made the node.
+    pub(crate) const fn is_created(&self) -> bool {
+        self.created
+    }
+}
+
+/// All changes of a transaction.
+#[derive(Debug, Default)]
+pub(crate) struct Overlay {
+    names: HashMap<NodeId, BTreeMap<String, NameChange>>,
+    nodes: HashMap<NodeId, NodeChange>,
+    /// Nodes in the order they were first touched: the order of their rows.
+    touched: Vec<NodeId>,
+}
+
+impl Overlay {
+    /// What the overlay says of a name; `None` when it says nothing.
+    pub(crate) fn name(&self, dir: NodeId, name: &str) -> Option<Option<&Entry>> {
+        self.names.get(&dir)?.get(name).map(|change| change.now.as_ref())
+    }
+
+    /// The names of a directory with the changes applied.
+    pub(crate) fn list(&self, dir: NodeId, before: Vec<Entry>) -> Vec<Entry> {
+        let Some(changes) = self.names.get(&dir) else { return before };
+        let mut entries: Vec<_> = before
+            .into_iter()
+            .filter(|entry| !changes.contains_key(entry.name.as_str()))
+            .chain(changes.values().filter_map(|change| change.now.clone()))
+            .collect();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        entries
+    }
+
+    /// Sets what a name stands for; `before` is what it stands for underneath.
+    pub(crate) fn set_name(
+        &mut self,
+        dir: NodeId,
+        name: &str,
+        before: Option<Entry>,
+        now: Option<Entry>,
+    ) {
+        let names = self.names.entry(dir).or_default();
+        match names.get_mut(name) {
+            Some(change) => change.now = now,
+            None => {
+                names.insert(name.to_owned(), NameChange { before, now });
+            }
+        }
+    }
+
+    pub(crate) fn node(&self, id: NodeId) -> Option<&NodeChange> {
+        self.nodes.get(&id)
+    }
+
+    /// Adds a node that this transaction makes.
+    pub(crate) fn create(&mut self, id: NodeId, mut rows: NodeRows) {
+        let added = std::mem::take(&mut rows.versions);
+        rows.runs.clear();
+        let change = NodeChange {
+            created: true,
+            rows,
+            attributes_before: None,
+            added: Vec::new(),
+            merged: Vec::new(),
+        };
+        self.touched.push(id);
+        self.nodes.insert(id, change);
+        for version in added {
+            self.append_to(id, version);
+        }
+    }
+
+    /// The node to change; `before` is what the view says of it.
+    fn touch(&mut self, id: NodeId, before: impl FnOnce() -> NodeRows) -> &mut NodeChange {
+        self.nodes.entry(id).or_insert_with(|| {
+            self.touched.push(id);
+            let rows = before();
+            NodeChange {
+                created: false,
+                attributes_before: Some(rows.attributes.clone()),
+                rows,
+                added: Vec::new(),
+                merged: Vec::new(),
+            }
+        })
+    }
+
+    /// Adds a version to a node and returns its number.
+    pub(crate) fn append(
+        &mut self,
+        id: NodeId,
+        before: impl FnOnce() -> NodeRows,
+        mut version: Version,
+    ) -> u64 {
+        let change = self.touch(id, before);
+        let number = change.rows.newest().map_or(1, |newest| newest.number + 1);
+        version.number = number;
+        self.append_to(id, version);
+        number
+    }
+
+    fn append_to(&mut self, id: NodeId, version: Version) {
+        if let Some(change) = self.nodes.get_mut(&id) {
+            change.rows.versions.push(version.clone());
+            change.rows.runs.push(version.clone());
+            change.added.push(version);
+        }
+    }
+
+    /// Adds a merged run to a series.
+    pub(crate) fn merge(
+        &mut self,
+        id: NodeId,
+        before: impl FnOnce() -> NodeRows,
+        run: Version,
+        from_txn: u64,
+    ) {
+        let change = self.touch(id, before);
+        let mut runs: Vec<_> =
+            change.rows.runs.iter().filter(|run| run.covers.is_some()).cloned().collect();
+        runs.push(run.clone());
+        change.rows.runs = fewest(&change.rows.versions, runs);
+        change.merged.push((run, from_txn));
+    }
+
+    /// Replaces the attributes of a node.
+    pub(crate) fn set_attributes(
+        &mut self,
+        id: NodeId,
+        before: impl FnOnce() -> NodeRows,
+        attributes: Attributes,
+    ) {
+        self.touch(id, before).rows.attributes = attributes;
+    }
+
+    /// The series with versions added, each with the last of them.
+    pub(crate) fn series_appended_to(&self) -> Vec<(NodeId, u64)> {
+        let appended = |id: &NodeId| {
+            let change = self.nodes.get(id)?;
+            let last = change.added.last()?;
+            change.rows.entry_type.is_series().then_some((*id, last.number))
+        };
+        self.touched.iter().filter_map(appended).collect()
+    }
+
+    /// The rows that say what is different.
+    pub(crate) fn rows(&self) -> (Vec<LinkRow>, Vec<VersionRow>) {
+        (self.link_rows(), self.version_rows())
+    }
+
+    fn link_rows(&self) -> Vec<LinkRow> {
+        let mut directories: Vec<_> = self.names.iter().collect();
+        directories.sort_by_key(|(dir, _)| **dir);
+        let mut rows = Vec::new();
+        for (dir, names) in directories {
+            for (name, NameChange { before, now }) in names {
+                let same = |entry: &Option<Entry>| entry.as_ref().map(|e| (e.node, e.entry_type));
+                let Some(entry) = now.as_ref().or(before.as_ref()) else { continue };
+                if same(before) == same(now) {
+                    continue;
+                }
+                rows.push(LinkRow {
+                    parent: *dir,
+                    name: name.clone(),
+                    child: now.as_ref().map(|entry| entry.node),
+                    entry_type: entry.entry_type,
+                });
+            }
+        }
+        rows
+    }
+
+    fn version_rows(&self) -> Vec<VersionRow> {
+        let named = self.named();
+        let mut rows = Vec::new();
+        for (id, change) in
+            self.touched.iter().filter_map(|id| self.nodes.get(id).map(|change| (*id, change)))
+        {
+            if change.created && !named.contains(&id) {
+                continue;
+            }
+            let NodeRows { entry_type, attributes, factory, .. } = &change.rows;
+            if change.attributes_before.as_ref() != Some(attributes) {
+                let (attributes, factory) = (attributes.clone(), factory.clone());
+                rows.push(VersionRow::of_node(id, *entry_type, attributes, factory));
+            }
+            let column = time_column(*entry_type, attributes);
+            let row = |version: &Version, covers| {
+                version_row(id, *entry_type, factory.as_ref(), column.as_ref(), version, covers)
+            };
+            rows.extend(change.added.iter().map(|version| row(version, None)));
+            rows.extend(change.merged.iter().map(|(run, from_txn)| {
+                let from_version = run.covers.as_ref().map_or(run.number, |covers| *covers.start());
+                row(run, Some(Covers { from_version, from_txn: *from_txn }))
+            }));
+        }
+        rows
+    }
+
+    /// Every node that a name changed here stands for.
+    fn named(&self) -> BTreeSet<NodeId> {
+        self.names
+            .values()
+            .flat_map(BTreeMap::values)
+            .filter_map(|change| change.now.as_ref().map(|entry| entry.node))
+            .collect()
+    }
+}
+
+/// The column that event times come from; `None` where no series is declared.
+fn time_column(entry_type: EntryType, attributes: &Attributes) -> Option<String> {
+    // A declaration that can not be read has no column to repeat in the row;
+    // whoever reads the series is told.
+    let spec = SeriesSpec::read_from(attributes).ok().flatten();
+    spec.filter(|_| entry_type.is_series()).map(|spec| spec.time_column)
+}
+
+fn version_row(
+    node: NodeId,
+    entry_type: EntryType,
+    factory: Option<&String>,
+    time_column: Option<&String>,
+    version: &Version,
+    covers: Option<Covers>,
+) -> VersionRow {
+    VersionRow {
+        node,
+        version: version.number,
+        covers,
+        entry_type,
+        size_bytes: version.size_bytes,
+        hash: Some(version.hash),
+        format: version.format,
+        inline: version.place == Place::Inline,
+        rows: version.rows,
+        time_range: version.time_range,
+        time_column: time_column.filter(|_| version.time_range.is_some()).cloned(),
+        attributes: version.attributes.clone(),
+        factory: factory.cloned(),
+    }
+}
