@@ -178,6 +178,31 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether stored data is not what was written.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        use oplog::Error as E;
+        match self {
+            Self::LostTail { .. } => true,
+            Self::Log { source, .. } => matches!(
+                source,
+                E::DamagedCommit { .. }
+                    | E::Gap { .. }
+                    | E::DamagedCheckpoint { .. }
+                    | E::DamagedFile { .. }
+                    | E::DamagedContent { .. }
+                    | E::MissingLargeFile { .. }
+            ),
+            _ => false,
+        }
+    }
+
+    /// Whether what was asked for is no longer kept.
+    #[must_use]
+    pub const fn is_pruned(&self) -> bool {
+        matches!(self, Self::Log { source: oplog::Error::Pruned { .. }, .. })
+    }
+
     /// Says what was being done when the log failed.
     pub(crate) fn log(doing: impl Into<String>) -> impl Fn(oplog::Error) -> Self + Send + Sync {
         let doing = doing.into();
