@@ -31,9 +31,4 @@ impl Layout {
     pub(crate) fn control(&self) -> PathBuf {
         self.root.join("control")
     }
-
-    /// What can be computed again; may be deleted.
-    pub(crate) fn cache(&self) -> PathBuf {
-        self.root.join("cache")
-    }
 }

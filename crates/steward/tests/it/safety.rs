@@ -35,12 +35,12 @@ async fn a_lost_tail_is_noticed_and_waits_for_the_operator() {
         .await;
     assert!(matches!(refused, Err(Error::LostTail { expected: 2, .. })), "{refused:?}");
 
-    let recover = |accept_loss| {
-        Pond::recover(&pond.beside().join("pond"), RecoverOptions { accept_loss }, pond.environment.clone())
-    };
-    let report = Box::pin(recover(false)).await.unwrap();
+    let path = pond.path();
+    let recover =
+        |accept_loss| Pond::recover(&path, RecoverOptions { accept_loss }, pond.environment.clone());
+    let report = recover(false).await.unwrap();
     assert!(report.needs_consent);
-    let report = Box::pin(recover(true)).await.unwrap();
+    let report = recover(true).await.unwrap();
     assert!(!report.needs_consent);
     pond.reopen().await;
     assert!(pond.pond.notices().is_empty());

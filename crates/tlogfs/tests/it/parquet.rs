@@ -10,8 +10,7 @@ use tinyfs::{EntryType, Fs, MemoryStore, SeriesSpec, TimeRange, TimeUnit, WriteS
 use tlogfs::{Error, ORDER, Order, ParquetExt as _, ParquetWriteExt as _, Result, Written};
 
 fn memory() -> Fs<dyn WriteStore> {
-    let store: Arc<dyn WriteStore> =
-        Arc::new(MemoryStore::new(Arc::new(tinyfs::SequentialIds::default())));
+    let store: Arc<dyn WriteStore> = Arc::new(MemoryStore::new());
     Fs::new(store)
 }
 
