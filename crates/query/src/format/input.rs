@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use super::error::{Error, Result};
+use super::excelhtml::TableRows;
 use super::url::{Compression, Location, Resolved, SourceUrl};
 
 /// A host file to be read: its URL and the directories around it.
@@ -77,7 +78,8 @@ impl HostSource {
             return self.spool(file, &resolved, &mut pipe);
         }
         let state = FileState::of(&metadata);
-        Ok(Input { file, path, compression: resolved.compression, state, _spool: None })
+        let compression = resolved.compression;
+        Ok(Input { file, path, compression, html: false, state, _spool: None })
     }
 
     fn spool(&self, file: String, resolved: &Resolved, from: &mut dyn Read) -> Result<Input> {
@@ -91,6 +93,7 @@ impl HostSource {
             file,
             path: spool.to_path_buf(),
             compression: resolved.compression,
+            html: false,
             state: FileState::of(&metadata),
             _spool: Some(Arc::new(spool)),
         })
@@ -117,6 +120,8 @@ pub(crate) struct Input {
     file: String,
     path: PathBuf,
     compression: Compression,
+    /// The bytes are HTML that is read as CSV.
+    html: bool,
     state: FileState,
     /// Held so that a temporary file lives as long as its readers.
     _spool: Option<Arc<tempfile::TempPath>>,
@@ -130,6 +135,11 @@ impl Input {
 
     pub(crate) fn compression(&self) -> Compression {
         self.compression
+    }
+
+    /// The same file, whose bytes are an HTML table to be read as CSV.
+    pub(crate) fn as_html(self) -> Self {
+        Self { html: true, ..self }
     }
 
     pub(crate) fn changed(&self) -> Error {
@@ -171,13 +181,15 @@ impl Input {
             });
         }
         let decoder: Box<dyn Read + Send> = match self.compression {
-            Compression::Plain => Box::new(counted),
+            Compression::Plain => Box::new(buffered(counted)),
             Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered(counted))),
             Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered(counted))),
             Compression::Zstd => Box::new(
                 zstd::stream::read::Decoder::with_buffer(buffered(counted)).map_err(open_error)?,
             ),
         };
+        let decoder: Box<dyn Read + Send> =
+            if self.html { Box::new(TableRows::new(decoder)) } else { decoder };
         Ok(InputReader { decoder, offset, input: self.clone() })
     }
 }
@@ -243,6 +255,10 @@ impl InputReader {
         let compression = self.input.compression;
         let at_end = offset >= self.input.state.len;
         match (compression, source.kind()) {
+            // What is wrong with the HTML, not with its compression.
+            _ if self.input.html && source.kind() == io::ErrorKind::InvalidData => {
+                Error::Read { file, offset, source }
+            }
             // An error of the system carries its number, a decoder's does not.
             (Compression::Plain, _) => Error::Read { file, offset, source },
             _ if source.raw_os_error().is_some() => Error::Read { file, offset, source },

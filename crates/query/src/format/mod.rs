@@ -20,10 +20,16 @@
 //! | ndjson | one JSON object a line | [`ndjson`](self::Format::Ndjson) |
 //! | json | elements of one array, or one object | [`json`](self::Format::Json) |
 //! | parquet | as stored | [`parquet`](self::Format::Parquet) |
+//! | jsonlogs | as ndjson, other lines skipped and counted | [`json`](self::Format::JsonLogs) |
+//! | excelhtml | rows of the HTML tables, read as CSV | [`excelhtml`](self::Format::ExcelHtml) |
+//! | weblog | lines of the Common or Combined Log Format | [`weblog`](self::Format::WebLog) |
+//!
+//! `oteljson` is refused by name.
 
 mod chunks;
 mod csv;
 mod error;
+mod excelhtml;
 mod host_table;
 mod input;
 mod json;
@@ -34,6 +40,7 @@ mod reader;
 mod report;
 mod time;
 mod url;
+mod weblog;
 
 pub use error::{Error, Malformed, Result};
 pub use host_table::HostTable;

@@ -10,6 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::error::{Error, nearest};
+use super::url::Format;
 
 /// What becomes of a local time that daylight saving repeats.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -165,9 +166,25 @@ impl ReadOptions {
         Ok(())
     }
 
-    /// Refuses declarations that make no sense together.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// Refuses what would have no effect: declarations about another format,
+    /// and about times without a time column. A zone is about times that carry
+    /// none and may be declared for files that have no such times.
+    pub(crate) fn check(&self, format: Format) -> Result<(), Error> {
         let refused = |what, reason: String| Err(Error::Option { what, reason });
+        let csv = matches!(format, Format::Csv | Format::ExcelHtml);
+        let text = csv || matches!(format, Format::Json | Format::Ndjson | Format::JsonLogs);
+        let useless = [
+            (self.delimiter.is_some() && format != Format::Csv, "--delimiter"),
+            (self.no_header && !csv, "--no-header"),
+            (self.skip_lines > 0 && !csv, "--skip-lines"),
+            (!self.null_values.is_empty() && !csv, "--null"),
+            (!self.column_types.is_empty() && !text, "--type"),
+            (self.time_format.is_some() && !text, "--time-format"),
+            (self.ambiguous != Ambiguous::Order && !text, "--ambiguous"),
+        ];
+        if let Some((_, flag)) = useless.into_iter().find(|(set, _)| *set) {
+            return refused(flag, format!("has no effect on the format {}", format.word()));
+        }
         let Some(time) = &self.time_column else {
             let orphan = match (&self.time_format, &self.time_zone, self.ambiguous) {
                 (Some(_), _, _) => "--time-format",
@@ -182,6 +199,11 @@ impl ReadOptions {
             return refused("--type", reason);
         }
         Ok(())
+    }
+
+    /// The same for text that we wrote ourselves, separated by commas.
+    pub(crate) fn with_comma(&self) -> Self {
+        Self { delimiter: Some(b','), ..self.clone() }
     }
 
     pub(crate) fn thread_count(&self) -> usize {

@@ -19,10 +19,10 @@ use tokio::sync::mpsc;
 
 use super::error::{Error, Result, nearest};
 use super::input::{HostSource, Input};
-use super::options::ReadOptions;
+use super::options::{OnError, ReadOptions};
 use super::report::ReadReport;
 use super::url::{Format, Resolved, SourceUrl};
-use super::{csv, json, parquet};
+use super::{csv, json, parquet, weblog};
 
 /// How many batches wait for a slow consumer.
 const QUEUE: usize = 2;
@@ -50,6 +50,7 @@ pub async fn open(source: HostSource, options: ReadOptions) -> Result<OpenedSour
     let file = source.url().to_string();
     tokio::task::spawn_blocking(move || {
         let resolved = source.url().resolve()?;
+        options.check(resolved.format)?;
         let input = source.prepare()?;
         let (opened, report) = dispatch(&source, &resolved, input, &options)?;
         Ok(OpenedSource { url: source.url().clone(), resolved, opened, report: Arc::new(report) })
@@ -70,7 +71,16 @@ fn dispatch(
         Format::Json => json::open(input, options, json::Layout::Array),
         Format::Ndjson => json::open(input, options, json::Layout::Lines),
         Format::Parquet => parquet::open(input, options, source.temp_dir()),
-        format => Err(Error::Unsupported { file: input.file().to_owned(), format }),
+        Format::JsonLogs => {
+            // Other lines among the records are what this format is about.
+            let tolerant = ReadOptions { on_error: OnError::Skip, ..options.clone() };
+            json::open(input, &tolerant, json::Layout::Lines)
+        }
+        Format::WebLog => weblog::open(input, options),
+        Format::ExcelHtml => csv::open(input.as_html(), &options.with_comma()),
+        format @ Format::OtelJson => {
+            Err(Error::Unsupported { file: input.file().to_owned(), format })
+        }
     }
 }
 

@@ -40,7 +40,6 @@ pub(super) struct Shape {
 impl Shape {
     /// Reads the header; the notes say what was assumed.
     pub(super) fn read(input: Input, options: &ReadOptions) -> Result<(Self, Vec<String>)> {
-        options.check()?;
         let mut notes = Vec::new();
         let mut shape = Self {
             input,

@@ -92,7 +92,6 @@ pub(crate) fn open(
     options: &ReadOptions,
     layout: Layout,
 ) -> Result<(Arc<dyn Opened>, ReadReport)> {
-    options.check()?;
     let file = input.file().to_owned();
     let framing = framing(&input, layout)?;
     let settings = Settings {

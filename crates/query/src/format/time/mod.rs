@@ -95,12 +95,6 @@ impl TimeParser {
             }
         };
         let zone = options.time_zone.as_deref().map(Zone::get).transpose()?;
-        if zone.is_some() && matches!(syntax, Syntax::Epoch(_)) {
-            return Err(Error::Option {
-                what: "a time zone",
-                reason: "makes no sense for times counted since 1970, which are UTC".to_owned(),
-            });
-        }
         Ok(Self { syntax, zone, ambiguous: options.ambiguous })
     }
 

@@ -79,8 +79,6 @@ fn what_is_no_file_is_refused_by_name() {
     let dir = HostSource::new(url).with_base(sample.dir());
     let error = chain(&block_on(open(dir, options(|_| {}))).unwrap_err());
     assert!(error.contains("`.` is a directory"), "{error}");
-    let error = block_on(open(sample.named("weblog", ""), options(|_| {})));
-    assert!(error.is_err());
 }
 
 #[test]
@@ -115,4 +113,17 @@ fn no_bytes_make_a_reader_panic() {
             let _ = Sample::new(name, text).read(&options(|_| {}));
         }
     }
+}
+
+#[test]
+fn declarations_without_effect_are_refused() {
+    let error =
+        Sample::new("x.ndjson", "{}\n").refused(&options(|options| options.no_header = true));
+    assert_eq!(error, "--no-header has no effect on the format ndjson");
+    let wanted = options(|options| {
+        options.time_column = Some("a".into());
+        options.time_format = Some("epoch".into());
+    });
+    let error = Sample::new("x.parquet", "").refused(&wanted);
+    assert_eq!(error, "--time-format has no effect on the format parquet");
 }

@@ -3,6 +3,7 @@
 mod csv;
 mod damage;
 mod json;
+mod logs;
 mod parquet;
 mod round_trip;
 mod table;
