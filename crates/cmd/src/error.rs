@@ -251,15 +251,21 @@ pub(crate) fn find_cause<'a, E: StdError + 'static>(
 
 /// The kind that the causes of a failure give it.
 fn classify(error: &(dyn StdError + 'static)) -> Kind {
+    if let Some(error) = find_cause::<std::io::Error>(error)
+        && error.kind() == std::io::ErrorKind::BrokenPipe
+    {
+        return Kind::BrokenPipe;
+    }
     if let Some(error) = find_cause::<steward::Error>(error) {
         use steward::Error as E;
         match error {
+            error if error.is_damage() => return Kind::Damage,
+            error if error.is_pruned() => return Kind::NotFound,
             E::NoSuchDirectory { .. } | E::NotAPond { .. } | E::NoSuchTransaction { .. } => {
                 return Kind::NotFound;
             }
             E::Locked { .. } => return Kind::Locked,
             E::Unknown { .. } => return Kind::Unknown,
-            E::LostTail { .. } => return Kind::Damage,
             E::NoSuchSetting { .. } | E::BadSetting { .. } | E::BadMoment { .. } => {
                 return Kind::BadInput;
             }

@@ -65,11 +65,23 @@ fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::from(exit::DONE) }
 }
 
+/// What `DUCKPOND_LOG` asks for.
+fn log_level() -> Result<diagnostics::Level, CommandError> {
+    let Some(text) = std::env::var_os(diagnostics::LEVEL_VARIABLE) else {
+        return Ok(diagnostics::Level::default());
+    };
+    text.to_string_lossy().parse().map_err(|error: diagnostics::BadLevel| {
+        CommandError::usage(format!("{} is not understood", diagnostics::LEVEL_VARIABLE))
+            .because(error)
+            .hint("it is off, error, warn, info or debug")
+    })
+}
+
 fn run(context: &Context, verb: args::Verb) -> Result<(), CommandError> {
     // Two providers are linked, so one has to be chosen by name. An error means
     // that one was chosen already, which is as good.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    diagnostics::init();
+    diagnostics::init(log_level()?);
     let workers = std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_WORKERS));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)

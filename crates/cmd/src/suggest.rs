@@ -87,6 +87,11 @@ fn hint_for(error: &CommandError) -> Option<String> {
 fn of_pond(error: &steward::Error) -> Option<String> {
     use steward::Error as E;
     Some(match error {
+        error if error.is_pruned() => "`pond status` tells how far back the history goes".to_owned(),
+        E::LostTail { .. } => "`pond recover` shows what is missing and what can be done".to_owned(),
+        error if error.is_damage() => {
+            "`pond fsck` says what is damaged, `pond recover` what can be done".to_owned()
+        }
         E::NoSuchDirectory { path } | E::NotAPond { path, .. } => {
             format!("`pond init --pond {}` makes one", quote::shell(&path.to_string_lossy()))
         }
@@ -96,7 +101,6 @@ fn of_pond(error: &steward::Error) -> Option<String> {
         }
         E::NewerFormat { .. } => "use the version of `pond` that wrote it, or a later one".to_owned(),
         E::Locked { .. } => "wait longer with --lock-timeout 10min, or look what the other does".to_owned(),
-        E::LostTail { .. } => "`pond recover` shows what is missing and what can be done".to_owned(),
         E::Unknown { .. } => "`pond log -n 3` shows whether it is there".to_owned(),
         E::NoSuchTransaction { .. } => "`pond log` lists the transactions".to_owned(),
         E::NoSuchSetting { nearest, .. } => format!("did you mean `{nearest}`?"),

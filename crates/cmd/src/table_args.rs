@@ -2,7 +2,7 @@
 //! the options that `copy`, `cat`, `sql` and `describe` share.
 
 use clap::Args;
-use query::format::{Ambiguous, ColumnType, OnError, ReadOptions};
+use query::format::{Ambiguous, OnError, ReadOptions};
 use tinyfs::{SeriesSpec, TimeUnit};
 
 use crate::error::{CommandError, Result};
@@ -163,9 +163,10 @@ fn parse_unit(text: &str) -> Result<TimeUnit, String> {
     text.parse().map_err(|_| format!("`{text}` is not s, ms, us or ns"))
 }
 
-/// Known column types, so that the help text can not go stale in silence.
 #[cfg(test)]
 mod tests {
+    use query::format::ColumnType;
+
     use super::*;
 
     #[test]

@@ -1,35 +1,124 @@
 //! `pond recover`: what was interrupted, and what can be done about it.
 
 use clap::Args;
+use serde::Serialize;
+use steward::{Pond, RecoverOptions, RecoveryReport};
 
 use crate::args::ListFormatArg;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{CommandError, OrFail as _, Result};
+use crate::output::{Stdout, print_object};
+use crate::{quote, time_arg};
 
-/// Show what was interrupted, and finish recovery
+/// Show what was interrupted, and go on after damage
 ///
-/// A pond recovers by itself when it is opened; this shows what was
-/// interrupted and takes away what it left. Where the newest transactions
-/// are gone or damaged, it says which; --accept-loss goes on without them.
+/// A crash needs no recovery: the next command finds a whole pond, and this
+/// tells which commands were cut short. Where transactions that were
+/// acknowledged are gone or damaged it says which; --accept-loss goes on
+/// without them. Nothing is deleted: a damaged commit is moved to
+/// control/damaged.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   pond recover
-  pond recover --dry-run
   pond recover --accept-loss")]
 pub(crate) struct RecoverArgs {
     /// Go on without transactions that are lost
     #[arg(long)]
     accept_loss: bool,
-    /// Say what would be done and stop there
-    #[arg(short = 'n', long)]
-    dry_run: bool,
     #[command(flatten)]
     format: ListFormatArg,
 }
 
+/// A recovery as `pond recover --format json` prints it.
+#[derive(Debug, Serialize)]
+struct ShownRecovery {
+    /// Commands that were cut short since the last look.
+    interrupted: Vec<ShownWork>,
+    /// The newest commit, when it is damaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damaged_commit: Option<String>,
+    /// Where the damaged commit was moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved_to: Option<String>,
+    /// What is known of transactions that are gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost: Option<String>,
+    /// The newest transaction there is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction: Option<u64>,
+    /// Whether damage waits for --accept-loss.
+    needs_consent: bool,
+}
+
+/// A command that was cut short.
+#[derive(Debug, Serialize)]
+struct ShownWork {
+    /// The command.
+    command: String,
+    /// Who ran it.
+    user: String,
+    /// When it began, RFC 3339.
+    started: String,
+}
+
+impl From<RecoveryReport> for ShownRecovery {
+    fn from(report: RecoveryReport) -> Self {
+        Self {
+            interrupted: report
+                .interrupted
+                .into_iter()
+                .map(|work| ShownWork {
+                    command: work.command,
+                    user: work.user,
+                    started: time_arg::text(work.started_us),
+                })
+                .collect(),
+            damaged_commit: report.damaged_commit.map(|(file, what)| format!("{file}: {what}")),
+            moved_to: report.moved_to.map(|path| path.to_string_lossy().into_owned()),
+            lost: report.lost_tail.map(|(expected, found)| {
+                format!("the pond ended with transaction {expected} and {found}")
+            }),
+            transaction: report.newest,
+            needs_consent: report.needs_consent,
+        }
+    }
+}
+
 /// Shows it.
 pub(crate) async fn run(context: &Context, args: &RecoverArgs) -> Result<()> {
-    let _ = (context, args.accept_loss, args.dry_run, args.format.format);
+    let options = RecoverOptions { accept_loss: args.accept_loss };
+    let report = Pond::recover(context.pond_dir()?, options, context.environment().clone())
+        .await
+        .or_fail(|| "cannot recover the pond".to_owned())?;
+    let shown = ShownRecovery::from(report);
+    print_object(args.format.format, &shown, text)?;
+    if shown.needs_consent {
+        return Err(CommandError::damage("transactions that were acknowledged are damaged or gone")
+            .hint("look for them first: a backup, a disk that is not mounted, a copy of the directory")
+            .hint("`pond recover --accept-loss` goes on without them"));
+    }
     Ok(())
+}
+
+fn text(out: &mut Stdout, shown: &ShownRecovery) -> Result<()> {
+    for work in &shown.interrupted {
+        let line = format!("cut short: {} ({}, {})", work.command, work.user, work.started);
+        out.line(&quote::terminal(&line))?;
+    }
+    if let Some(damaged) = &shown.damaged_commit {
+        out.line(&quote::terminal(&format!("damaged: {damaged}")))?;
+    }
+    if let Some(place) = &shown.moved_to {
+        out.line(&quote::terminal(&format!("moved to {place}")))?;
+    }
+    if let Some(lost) = &shown.lost {
+        out.line(&quote::terminal(&format!("lost: {lost}")))?;
+    }
+    match shown.transaction {
+        Some(newest) if !shown.needs_consent => {
+            out.line(&format!("the pond is whole, up to transaction {newest}"))
+        }
+        _ => Ok(()),
+    }
 }

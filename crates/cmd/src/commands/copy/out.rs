@@ -2,6 +2,8 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
 
 use diagnostics::Unit;
 use query::format::{Compression, Format, SourceUrl};
@@ -205,25 +207,36 @@ pub(crate) async fn series_bytes<W: Write + Send>(
     from: &NodePath,
     out: &mut W,
 ) -> Result<u64> {
-    let mut counted = CountingWriter { out, bytes: 0 };
-    rows_to(context, view, from, RowFormat::Parquet, &mut counted).await?;
-    Ok(counted.bytes)
+    let session = context.session(view, crate::context::ALL_TIME)?;
+    query::write_bytes(&session, &from.path, &mut AtOnce(out))
+        .await
+        .or_fail(|| format!("cannot copy `{}`", from.path))
 }
 
-struct CountingWriter<'a, W> {
-    out: &'a mut W,
-    bytes: u64,
-}
+/// A writer that never makes anybody wait: files of this machine, stdout.
+struct AtOnce<'a, W>(&'a mut W);
 
-impl<W: Write> Write for CountingWriter<'_, W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.out.write(bytes)?;
-        self.bytes += written as u64;
-        Ok(written)
+impl<W: Write> tokio::io::AsyncWrite for AtOnce<'_, W> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut TaskContext<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Poll::Ready(self.0.write(bytes))
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.out.flush()
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        _: &mut TaskContext<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Poll::Ready(self.0.flush())
+    }
+
+    fn poll_shutdown(
+        self: Pin<&mut Self>,
+        context: &mut TaskContext<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        self.poll_flush(context)
     }
 }
 
