@@ -310,7 +310,10 @@ async fn stranger_reads_the_log_with_delta_rs() {
         .collect()
         .await
         .unwrap();
-    assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 6);
+    assert_eq!(
+        batches.iter().map(datafusion::arrow::array::RecordBatch::num_rows).sum::<usize>(),
+        6
+    );
     let version = i64::try_from(pond.log.head().txn_seq).unwrap();
     let state = table.snapshot().unwrap();
     let app = pond.root.to_string();
