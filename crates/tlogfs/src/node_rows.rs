@@ -60,6 +60,12 @@ impl NodeRows {
         }
     }
 
+    /// Whether its versions are anybody's business: those of files, and the
+    /// configurations of what a factory computes. A symlink's is its target.
+    pub(crate) const fn has_versions(&self) -> bool {
+        self.entry_type.is_file() || self.entry_type.is_dynamic()
+    }
+
     /// The newest version: as written, or the run that took its place.
     pub(crate) fn newest(&self) -> Option<&Version> {
         let (written, run) = (self.versions.last(), self.runs.last());
@@ -77,7 +83,7 @@ impl NodeRows {
             entry_type: self.entry_type,
             attributes: self.attributes.clone(),
             factory: self.factory.clone(),
-            newest: if self.entry_type.is_file() { self.newest().cloned() } else { None },
+            newest: self.newest().filter(|_| self.has_versions()).cloned(),
         }
     }
 }

@@ -286,7 +286,7 @@ impl Store for Transaction {
     async fn versions(&self, file: NodeId) -> Result<Vec<Version>> {
         let state = self.state.lock().await;
         match state.overlay.node(file) {
-            Some(change) if change.rows.entry_type.is_file() => Ok(change.rows.versions.clone()),
+            Some(change) if change.rows.has_versions() => Ok(change.rows.versions.clone()),
             Some(_) => Ok(Vec::new()),
             None => self.base.versions(file).await,
         }

@@ -137,7 +137,7 @@ impl Store for View {
 
     async fn versions(&self, file: NodeId) -> Result<Vec<Version>> {
         let rows = self.rows(file).await?;
-        if !rows.entry_type.is_file() {
+        if !rows.has_versions() {
             return Ok(Vec::new());
         }
         Ok(rows.versions.clone())

@@ -132,7 +132,7 @@ fn kind_of(row: &VersionRow, new: bool) -> Option<ChangeKind> {
         // A new node says what it is; that is no change.
         return (!new).then_some(ChangeKind::Attributes);
     }
-    if !row.entry_type.is_file() {
+    if !row.entry_type.is_file() && !row.entry_type.is_dynamic() {
         return None;
     }
     if let Some(covers) = row.covers {

@@ -99,7 +99,7 @@ impl ReadView {
 /// A row as a version of a file; `None` for what is neither.
 fn stored(stamped: Stamped<VersionRow>, paths: &Paths) -> Option<StoredVersion> {
     let Stamped { txn_seq, written_us, row, .. } = stamped;
-    if row.version == 0 || !row.entry_type.is_file() {
+    if row.version == 0 || !(row.entry_type.is_file() || row.entry_type.is_dynamic()) {
         return None;
     }
     let version = Version {

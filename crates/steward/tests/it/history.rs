@@ -11,7 +11,12 @@ async fn furnished() -> TestPond {
     pond.write_file("/note", b"one").await;
     pond.write_file("/note", b"two").await;
     let spec = Some(data::spec(TimeUnit::Microsecond));
-    pond.append("/sensors/a.series", spec, data::sine(START_US, 1_000_000, 10, TimeUnit::Microsecond)).await;
+    pond.append(
+        "/sensors/a.series",
+        spec,
+        data::sine(START_US, 1_000_000, 10, TimeUnit::Microsecond),
+    )
+    .await;
     pond.pond
         .write(TestPond::intent("pond mv"), async |txn| {
             txn.fs().rename("/sensors", "/instruments").await?;
@@ -93,15 +98,27 @@ async fn differences_are_told_both_ways() {
         differences.into_iter().map(|d| (d.path, d.kind)).collect()
     };
     let (directory, series, data) = (EntryType::Directory, EntryType::Series, EntryType::Data);
-    assert_eq!(told(then.diff(&now, None).await.unwrap()), [
-        ("/instruments".to_owned(), DifferenceKind::Moved { from: "/sensors".into(), entry_type: directory }),
-        ("/instruments/a.series".to_owned(), DifferenceKind::Added { entry_type: series }),
-        ("/note".to_owned(), DifferenceKind::Removed { entry_type: data }),
-    ]);
-    assert_eq!(told(now.diff(&then, Some("/instruments")).await.unwrap()), [
-        ("/instruments/a.series".to_owned(), DifferenceKind::Removed { entry_type: series }),
-        ("/sensors".to_owned(), DifferenceKind::Moved { from: "/instruments".into(), entry_type: directory }),
-    ]);
+    assert_eq!(
+        told(then.diff(&now, None).await.unwrap()),
+        [
+            (
+                "/instruments".to_owned(),
+                DifferenceKind::Moved { from: "/sensors".into(), entry_type: directory }
+            ),
+            ("/instruments/a.series".to_owned(), DifferenceKind::Added { entry_type: series }),
+            ("/note".to_owned(), DifferenceKind::Removed { entry_type: data }),
+        ]
+    );
+    assert_eq!(
+        told(now.diff(&then, Some("/instruments")).await.unwrap()),
+        [
+            ("/instruments/a.series".to_owned(), DifferenceKind::Removed { entry_type: series }),
+            (
+                "/sensors".to_owned(),
+                DifferenceKind::Moved { from: "/instruments".into(), entry_type: directory }
+            ),
+        ]
+    );
     let third = now.at(AsOf::Txn(3)).await.unwrap();
     let versions = DifferenceKind::Versions { entry_type: data, from: Some(1), to: Some(2) };
     assert_eq!(told(then.diff(&third, None).await.unwrap()), [("/note".to_owned(), versions)]);
@@ -129,8 +146,7 @@ async fn a_file_tells_its_versions_with_their_transactions() {
         .map(|v| (v.version.number, v.transaction.as_ref().unwrap().txn_seq))
         .collect();
     assert_eq!(told, [(2, 3), (1, 2)]);
-    let all: Vec<_> =
-        pond.read().await.all_versions().await.unwrap().try_collect().await.unwrap();
+    let all: Vec<_> = pond.read().await.all_versions().await.unwrap().try_collect().await.unwrap();
     let told: Vec<_> = all.iter().map(|v| (v.path.as_deref(), v.version.number)).collect();
     assert_eq!(told, [(None, 1), (None, 2), (Some("/instruments/a.series"), 1)]);
 }

@@ -36,8 +36,9 @@ async fn a_lost_tail_is_noticed_and_waits_for_the_operator() {
     assert!(matches!(refused, Err(Error::LostTail { expected: 2, .. })), "{refused:?}");
 
     let path = pond.path();
-    let recover =
-        |accept_loss| Pond::recover(&path, RecoverOptions { accept_loss }, pond.environment.clone());
+    let recover = |accept_loss| {
+        Pond::recover(&path, RecoverOptions { accept_loss }, pond.environment.clone())
+    };
     let report = recover(false).await.unwrap();
     assert!(report.needs_consent);
     let report = recover(true).await.unwrap();
@@ -57,8 +58,9 @@ async fn a_torn_commit_is_named_and_moved_aside_only_on_request() {
     let opened = Pond::open(&pond.path(), pond.environment.clone()).await;
     assert!(matches!(opened, Err(Error::Log { .. })), "{opened:?}");
     let path = pond.path();
-    let recover =
-        |accept_loss| Pond::recover(&path, RecoverOptions { accept_loss }, pond.environment.clone());
+    let recover = |accept_loss| {
+        Pond::recover(&path, RecoverOptions { accept_loss }, pond.environment.clone())
+    };
     let report = recover(false).await.unwrap();
     assert!(report.needs_consent && report.damaged_commit.is_some());
     assert!(torn.exists());
