@@ -138,7 +138,7 @@ impl State {
     }
 
     fn tag(&mut self, tag: &[u8], output: &mut Vec<u8>) {
-        let end = tag.iter().position(|b| b.is_ascii_whitespace()).unwrap_or(tag.len());
+        let end = tag.iter().position(u8::is_ascii_whitespace).unwrap_or(tag.len());
         let name = without_slash(&tag[..end]).to_ascii_lowercase();
         if let Some(raw) = self.raw {
             if name.ends_with(raw) {

@@ -138,7 +138,7 @@ impl Input {
     }
 
     /// The same file, whose bytes are an HTML table to be read as CSV.
-    pub(crate) fn as_html(self) -> Self {
+    pub(crate) fn into_html(self) -> Self {
         Self { html: true, ..self }
     }
 

@@ -45,9 +45,9 @@ pub(crate) fn open(
     if let Some(name) = &options.time_column {
         check_time_column(&input, metadata.schema(), name)?;
     }
-    let mut report = ReadReport::default();
     // Negative only in a lying footer, which reading the rows will show.
-    report.rows = u64::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0);
+    let rows = u64::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0);
+    let report = ReadReport { rows, ..ReadReport::default() };
     Ok((Arc::new(ParquetSource { input, metadata, _unpacked: unpacked }), report))
 }
 

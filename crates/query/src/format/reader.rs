@@ -77,7 +77,7 @@ fn dispatch(
             json::open(input, &tolerant, json::Layout::Lines)
         }
         Format::WebLog => weblog::open(input, options),
-        Format::ExcelHtml => csv::open(input.as_html(), &options.with_comma()),
+        Format::ExcelHtml => csv::open(input.into_html(), &options.with_comma()),
         format @ Format::OtelJson => {
             Err(Error::Unsupported { file: input.file().to_owned(), format })
         }

@@ -53,7 +53,7 @@ impl Column {
             Self::Text(column) if null => column.append_null(),
             // Only blanks are text too.
             Self::Text(column) => {
-                column.append_value(std::str::from_utf8(raw).map_err(|_| Surprise)?)
+                column.append_value(std::str::from_utf8(raw).map_err(|_| Surprise)?);
             }
             Self::Null(rows) if null_here => *rows += 1,
             Self::Null(_) => return Err(Surprise),

@@ -51,6 +51,11 @@ fn readable(raw: &[u8], number: usize, notes: &mut Vec<String>) -> String {
             text
         }
     };
+    if let Some(meant) = decoded_twice(&text) {
+        notes.push(format!(
+            "the name of column {number} is garbled, `{text}` (perhaps `{meant}`): it is kept as it is"
+        ));
+    }
     if !text.contains(garbled) {
         return text;
     }
@@ -60,6 +65,16 @@ fn readable(raw: &[u8], number: usize, notes: &mut Vec<String>) -> String {
         text.escape_debug()
     ));
     clean
+}
+
+/// What a name was before its UTF-8 was taken for Latin-1: `Â°C` was `°C`.
+fn decoded_twice(text: &str) -> Option<String> {
+    if text.is_ascii() {
+        return None;
+    }
+    // Characters beyond Latin-1, or bytes that are no UTF-8: it was not.
+    let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(c).ok()).collect::<Option<_>>()?;
+    String::from_utf8(bytes).ok()
 }
 
 fn garbled(character: char) -> bool {

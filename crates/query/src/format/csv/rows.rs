@@ -99,7 +99,7 @@ pub(super) fn walk(
                 walked.skipped += 1;
                 walked.nonexistent += u64::from(bad.nonexistent);
                 if walked.malformed.len() < ReadReport::LISTED {
-                    walked.malformed.push(bad.row);
+                    walked.malformed.push(*bad.row);
                 }
                 if shape.on_error == OnError::Fail {
                     break;
@@ -130,13 +130,13 @@ impl Walked {
 }
 
 struct Bad {
-    row: Malformed,
+    row: Box<Malformed>,
     nonexistent: bool,
 }
 
 impl From<Malformed> for Bad {
     fn from(row: Malformed) -> Self {
-        Self { row, nonexistent: false }
+        Self { row: Box::new(row), nonexistent: false }
     }
 }
 
@@ -173,7 +173,7 @@ fn check(
             Ok(time) => row.time = Some(time),
             Err(NoTime { reason, hint, nonexistent }) => {
                 let row = wrong(shape, row, place, &reason).hint(hint);
-                return Err(Bad { row, nonexistent });
+                return Err(Bad { row: Box::new(row), nonexistent });
             }
         }
     }
