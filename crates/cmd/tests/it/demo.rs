@@ -20,7 +20,7 @@ fn the_demo_runs_and_shows_every_command() {
         "$ pond list -l '/**/*'\n",
         "\n2025-11-02T00:00:00-07:00,250,",
         "$ pond plot /tides/noyo.series",
-        "31 Oct 2025",
+        "Oct 2025",
         "America/Los_Angeles\n",
         "$ pond log -n 4\n",
         "$ pond fsck\n",

@@ -100,7 +100,7 @@ const REST: &[Step] = &[
         "sql",
         "--time-start",
         "2016-01-01T00:00+01:00",
-        "SELECT date_trunc('month', w.time) AS month, round(sum(w.rain_mmday) / 24) AS rain_mm, \
+        "SELECT civil_trunc('month', w.time, 'Etc/GMT-1') AS month, round(sum(w.rain_mmday) / 24) AS rain_mm, \
          round(avg(w.gwhead_m), 2) AS head_m, round(avg(s.soil_moisture_40cm), 3) AS soil_40cm \
          FROM '/schwingbach/weather.series' w JOIN '/schwingbach/soil.series' s ON w.time = s.time \
          GROUP BY month ORDER BY month",
@@ -173,7 +173,7 @@ pub(super) const NEXT: &[&str] = &[
     "pond cat /docs/notes.md",
     "pond plot /pipeline/flow.series",
     "pond sql \"SELECT site, zone FROM '/tables/sites.table'\"",
-    "pond cat --as-of 2 /tides/noyo.series --sql 'SELECT max(water_level_m) FROM source'",
+    "pond cat --as-of 1 /tides/noyo.series --sql 'SELECT max(water_level_m) FROM source'",
     "pond copy --help",
 ];
 
