@@ -17,10 +17,8 @@ use tinyfs::{Fs, Store, WriteStore};
 
 use crate::args::{Global, RowFormatArgs, TimeWindowArgs};
 use crate::error::{CommandError, OrFail as _, Result};
-use crate::output::{
-    RowFormat, RowLimit, RowSink, Stdout, Style, row_sink, write_rows,
-};
 use crate::ledger::Ledger;
+use crate::output::{RowFormat, RowLimit, RowSink, Stdout, Style, row_sink, write_rows};
 use crate::progress::{self, TerminalMonitor};
 use crate::{complete, quote};
 
@@ -69,8 +67,8 @@ impl Context {
     /// The run that these options ask for.
     pub(crate) fn new(global: Global) -> Self {
         let stderr_is_terminal = std::io::stderr().is_terminal();
-        let terminal = (stderr_is_terminal && !global.no_progress && !global.quiet)
-            .then(TerminalMonitor::new);
+        let terminal =
+            (stderr_is_terminal && !global.no_progress && !global.quiet).then(TerminalMonitor::new);
         let monitor = progress::monitor(terminal.as_ref(), global.quiet);
         Self {
             stdin_is_terminal: std::io::stdin().is_terminal(),
@@ -139,11 +137,6 @@ impl Context {
         width.filter(|width| *width >= 20).unwrap_or(DEFAULT_WIDTH)
     }
 
-    /// Where spilled data goes, when the command line says.
-    pub(crate) fn temp_dir(&self) -> Option<&Path> {
-        self.global.temp_dir.as_deref()
-    }
-
     /// Tells the user what was done, on stderr, unless quiet.
     pub(crate) fn say(&self, text: &str) {
         if self.global.quiet {
@@ -205,10 +198,9 @@ impl Context {
         let now = pond.read().await.or_fail(|| "cannot read the pond".to_owned())?;
         let state = match as_of {
             None => now,
-            Some(as_of) => now
-                .at(as_of)
-                .await
-                .or_fail(|| format!("cannot read the pond as of {as_of}"))?,
+            Some(as_of) => {
+                now.at(as_of).await.or_fail(|| format!("cannot read the pond as of {as_of}"))?
+            }
         };
         Ok(View::new(state))
     }
@@ -220,7 +212,9 @@ impl Context {
         work: impl AsyncFnOnce(&Fs<dyn WriteStore>) -> Result<T>,
     ) -> Result<T> {
         let pond = self.open().await?;
-        let written = pond.write(self.intent(), async |view: &steward::WriteView| work(&view.fs()).await).await?;
+        let written = pond
+            .write(self.intent(), async |view: &steward::WriteView| work(&view.fs()).await)
+            .await?;
         if let steward::Commit::Committed { txn_seq } = written.commit {
             self.detail(&format!("transaction {txn_seq}"));
         }
@@ -278,11 +272,7 @@ impl Context {
         write_rows(rows, sink).await.map(drop)
     }
 
-    fn stdout_sink(
-        &self,
-        args: RowFormatArgs,
-        schema: &SchemaRef,
-    ) -> Result<Box<dyn RowSink>> {
+    fn stdout_sink(&self, args: RowFormatArgs, schema: &SchemaRef) -> Result<Box<dyn RowSink>> {
         let terminal = self.stdout_is_terminal;
         let format =
             args.format.unwrap_or(if terminal { RowFormat::Table } else { RowFormat::Csv });

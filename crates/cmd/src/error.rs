@@ -222,16 +222,33 @@ fn printable(text: &str) -> String {
     out
 }
 
-/// Looks through the wrappers that hide an error's type behind a pointer.
-pub(crate) fn peel<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+/// What an error wraps without showing it as its source: a pointer, an error
+/// of ours inside an I/O error, a variant that passes another's words on.
+fn inside<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     use datafusion::error::DataFusionError;
     if let Some(shared) = error.downcast_ref::<Arc<dyn StdError + Send + Sync>>() {
-        return peel(shared.as_ref());
+        return Some(shared.as_ref());
     }
     if let Some(shared) = error.downcast_ref::<Arc<DataFusionError>>() {
-        return peel(shared.as_ref());
+        return Some(shared.as_ref());
     }
-    error
+    if let Some(io) = error.downcast_ref::<std::io::Error>() {
+        return io.get_ref().map(|inner| inner as _);
+    }
+    if let Some(error) = error.downcast_ref::<steward::Error>() {
+        return match error {
+            steward::Error::FileSystem(inner) => Some(inner),
+            steward::Error::Tables(inner) => Some(inner),
+            _ => None,
+        };
+    }
+    if let Some(tlogfs::Error::FileSystem(inner)) = error.downcast_ref() {
+        return Some(inner);
+    }
+    if let Some(query::Error::Store(inner)) = error.downcast_ref() {
+        return Some(inner);
+    }
+    None
 }
 
 /// The first cause of type `E` in a chain, the error itself included.
@@ -240,11 +257,10 @@ pub(crate) fn find_cause<'a, E: StdError + 'static>(
 ) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(cause) = next {
-        let peeled = peel(cause);
-        if let Some(found) = peeled.downcast_ref::<E>() {
+        if let Some(found) = cause.downcast_ref::<E>() {
             return Some(found);
         }
-        next = peeled.source();
+        next = inside(cause).or_else(|| cause.source());
     }
     None
 }
@@ -276,7 +292,12 @@ fn classify(error: &(dyn StdError + 'static)) -> Kind {
         use query::Error as E;
         match error {
             E::NoSuchTable { .. } | E::NoMatch { .. } => return Kind::NotFound,
-            E::Store(_) | E::Execution(_) | E::OutOfMemory { .. } | E::OutOfTempSpace { .. } | E::Deadline { .. } => {}
+            E::Store(_)
+            | E::Write(_)
+            | E::Execution(_)
+            | E::OutOfMemory { .. }
+            | E::OutOfTempSpace { .. }
+            | E::Deadline { .. } => {}
             E::NotParquet { .. } => return Kind::Damage,
             _ => return Kind::BadInput,
         }

@@ -116,10 +116,7 @@ fn style(has_total: bool, unit: Unit) -> ProgressStyle {
 }
 
 /// The monitor for a run of the program.
-pub(crate) fn monitor(
-    terminal: Option<&TerminalMonitor>,
-    quiet: bool,
-) -> Arc<dyn Monitor> {
+pub(crate) fn monitor(terminal: Option<&TerminalMonitor>, quiet: bool) -> Arc<dyn Monitor> {
     match terminal {
         Some(terminal) => Arc::new(terminal.clone()),
         None => Arc::new(PlainMonitor { quiet }),

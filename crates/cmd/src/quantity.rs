@@ -23,7 +23,8 @@ pub(crate) fn parse_bytes(text: &str) -> Result<usize, String> {
         "gib" => 1024.0 * 1024.0 * 1024.0,
         _ => return Err(format!("`{unit}` is not a unit of size: use kB, MB, GB, KiB, MiB, GiB")),
     };
-    let value: f64 = number.parse().map_err(|_| format!("`{text}` is not a size, such as 256MiB"))?;
+    let value: f64 =
+        number.parse().map_err(|_| format!("`{text}` is not a size, such as 256MiB"))?;
     let bytes = value * factor;
     if !bytes.is_finite() || !(1.0..=9e15).contains(&bytes) {
         return Err(format!("`{text}` is not a size between 1 byte and 9 PB"));

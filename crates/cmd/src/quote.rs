@@ -14,11 +14,6 @@ pub(crate) fn shell(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")))
 }
 
-/// A command line as it can be typed again.
-pub(crate) fn shell_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    words.into_iter().map(shell).collect::<Vec<_>>().join(" ")
-}
-
 /// The text as a quoted SQL identifier.
 pub(crate) fn sql_name(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))

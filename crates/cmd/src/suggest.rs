@@ -79,7 +79,9 @@ fn hint_for(error: &CommandError) -> Option<String> {
             Some(format!("`pond show {}` lists its versions", quote::shell(path)))
         }
         tinyfs::Error::Damaged { .. } => Some("`pond fsck` says what is damaged".to_owned()),
-        tinyfs::Error::WrongType { .. } => Some("a name keeps its type; use another name".to_owned()),
+        tinyfs::Error::WrongType { .. } => {
+            Some("a name keeps its type; use another name".to_owned())
+        }
         _ => None,
     }
 }
@@ -87,8 +89,12 @@ fn hint_for(error: &CommandError) -> Option<String> {
 fn of_pond(error: &steward::Error) -> Option<String> {
     use steward::Error as E;
     Some(match error {
-        error if error.is_pruned() => "`pond status` tells how far back the history goes".to_owned(),
-        E::LostTail { .. } => "`pond recover` shows what is missing and what can be done".to_owned(),
+        error if error.is_pruned() => {
+            "`pond status` tells how far back the history goes".to_owned()
+        }
+        E::LostTail { .. } => {
+            "`pond recover` shows what is missing and what can be done".to_owned()
+        }
         error if error.is_damage() => {
             "`pond fsck` says what is damaged, `pond recover` what can be done".to_owned()
         }
@@ -99,8 +105,12 @@ fn of_pond(error: &steward::Error) -> Option<String> {
         E::AlreadyAPond { path } => {
             format!("pond status --pond {}", quote::shell(&path.to_string_lossy()))
         }
-        E::NewerFormat { .. } => "use the version of `pond` that wrote it, or a later one".to_owned(),
-        E::Locked { .. } => "wait longer with --lock-timeout 10min, or look what the other does".to_owned(),
+        E::NewerFormat { .. } => {
+            "use the version of `pond` that wrote it, or a later one".to_owned()
+        }
+        E::Locked { .. } => {
+            "wait longer with --lock-timeout 10min, or look what the other does".to_owned()
+        }
         E::Unknown { .. } => "`pond log -n 3` shows whether it is there".to_owned(),
         E::NoSuchTransaction { .. } => "`pond log` lists the transactions".to_owned(),
         E::NoSuchSetting { nearest, .. } => format!("did you mean `{nearest}`?"),
@@ -118,7 +128,9 @@ fn of_query(error: &query::Error) -> Option<String> {
     Some(match error {
         E::NoSuchTable { nearest, .. } => match nearest.first() {
             Some(near) => format!("did you mean '{near}'?"),
-            None => "name a table by its path in single quotes: FROM '/sensors/a.series'".to_owned(),
+            None => {
+                "name a table by its path in single quotes: FROM '/sensors/a.series'".to_owned()
+            }
         },
         E::NoMatch { .. } => "`pond list '/**/*.series'` shows which series there are".to_owned(),
         E::NoSuchColumn { nearest, .. } => {

@@ -143,8 +143,7 @@ where
     T::Err: std::fmt::Display,
 {
     use clap::builder::{StringValueParser, TypedValueParser as _};
-    StringValueParser::new()
-        .try_map(|text| text.parse::<T>().map_err(|error| error.to_string()))
+    StringValueParser::new().try_map(|text| text.parse::<T>().map_err(|error| error.to_string()))
 }
 
 fn parse_delimiter(text: &str) -> Result<u8, String> {

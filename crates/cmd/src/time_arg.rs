@@ -32,9 +32,9 @@ pub(crate) fn parse_time(value: &str) -> Result<i64, String> {
     {
         return Ok(zoned.timestamp().as_microsecond());
     }
-    let civil = value
-        .parse::<DateTime>()
-        .or_else(|_| value.parse::<Date>().map(|date| date.to_datetime(jiff::civil::Time::midnight())));
+    let civil = value.parse::<DateTime>().or_else(|_| {
+        value.parse::<Date>().map(|date| date.to_datetime(jiff::civil::Time::midnight()))
+    });
     let utc = civil.ok().and_then(|civil| civil.to_zoned(TimeZone::UTC).ok());
     utc.map(|zoned| zoned.timestamp().as_microsecond()).ok_or_else(|| {
         format!("`{value}` is not a time, such as 2024-03-10 or 2024-03-10T09:30:00-08:00 (UTC unless it says otherwise)")

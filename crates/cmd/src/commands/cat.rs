@@ -90,15 +90,20 @@ async fn pond_file(context: &Context, args: &CatArgs, path: &str) -> Result<()> 
     let file = match view.fs.file(path).await {
         Ok(file) => Some(file),
         Err(tinyfs::Error::NotFound { .. }) if super::is_glob(path) => None,
-        Err(error) => return Err(CommandError::failure(format!("cannot read `{path}`")).because(error)),
+        Err(error) => {
+            return Err(CommandError::failure(format!("cannot read `{path}`")).because(error));
+        }
     };
     if let Some(file) = &file {
         let is_table = file.node.entry_type.is_tabular();
         let wants_bytes = args.format.format == Some(RowFormat::Raw) || !is_table;
         if wants_bytes && args.sql.is_none() {
             if !is_table && args.format.format.is_some_and(|format| format != RowFormat::Raw) {
-                return Err(CommandError::usage(format!("`{}` is bytes, which have no rows to format", file.path))
-                    .hint("leave --format out"));
+                return Err(CommandError::usage(format!(
+                    "`{}` is bytes, which have no rows to format",
+                    file.path
+                ))
+                .hint("leave --format out"));
             }
             return bytes(context, &view, file, args.version).await;
         }
@@ -121,7 +126,12 @@ async fn pond_file(context: &Context, args: &CatArgs, path: &str) -> Result<()> 
 }
 
 /// Bytes, checked against their hash while they go out.
-async fn bytes(context: &Context, view: &View, file: &NodePath, version: Option<u64>) -> Result<()> {
+async fn bytes(
+    context: &Context,
+    view: &View,
+    file: &NodePath,
+    version: Option<u64>,
+) -> Result<()> {
     let fail = || format!("cannot read `{}`", file.path);
     let is_table = file.node.entry_type.is_tabular();
     if is_table {

@@ -39,9 +39,9 @@ pub(crate) fn run(args: &CompletionsArgs) -> Result<()> {
         Shell::Fish => "fish",
     };
     let shells = Shells::builtins();
-    let shell = shells
-        .completer(name)
-        .ok_or_else(|| CommandError::failure(format!("no completion script for {name} is built in")))?;
+    let shell = shells.completer(name).ok_or_else(|| {
+        CommandError::failure(format!("no completion script for {name} is built in"))
+    })?;
     let program = program()?;
     let mut script = Vec::new();
     shell
@@ -62,8 +62,12 @@ fn program() -> Result<String> {
     {
         return Ok(name.to_owned());
     }
-    let path = std::env::current_exe().or_fail(|| "cannot find this program's own path".to_owned())?;
+    let path =
+        std::env::current_exe().or_fail(|| "cannot find this program's own path".to_owned())?;
     path.into_os_string().into_string().map_err(|path| {
-        CommandError::failure(format!("the program's path `{}` is not UTF-8", path.to_string_lossy()))
+        CommandError::failure(format!(
+            "the program's path `{}` is not UTF-8",
+            path.to_string_lossy()
+        ))
     })
 }

@@ -82,7 +82,8 @@ pub(crate) async fn run(context: &Context, args: &ConfigArgs) -> Result<()> {
     let style = context.output_style();
     let mut table = TextTable::new("<<<");
     for setting in &shown {
-        let value = if setting.chosen { style.heading(&setting.value) } else { setting.value.clone() };
+        let value =
+            if setting.chosen { style.heading(&setting.value) } else { setting.value.clone() };
         let help = if setting.chosen {
             format!("{} (default {})", setting.help, setting.default)
         } else {

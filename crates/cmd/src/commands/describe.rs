@@ -160,9 +160,11 @@ pub(crate) async fn run(context: &Context, args: &DescribeArgs) -> Result<()> {
             }
             Operand::Host(host) => {
                 let shown = crate::host::show(&host.path);
-                return Err(CommandError::usage(format!("`{shown}` is a file of this machine")).hint(
-                    format!("say how it is to be read: pond describe {}", quote::shell(&format!("host+csv:{shown}"))),
-                ));
+                return Err(CommandError::usage(format!("`{shown}` is a file of this machine"))
+                    .hint(format!(
+                        "say how it is to be read: pond describe {}",
+                        quote::shell(&format!("host+csv:{shown}"))
+                    )));
             }
             Operand::Stdio => {
                 return Err(CommandError::usage("standard input has no description")
@@ -234,8 +236,7 @@ async fn in_pond(context: &Context, view: &View, found: NodePath) -> Result<Desc
         let facts = session.facts(&found.path).await.or_fail(fail)?;
         description.rows = Some(facts.rows);
         description.rows_exact = Some(facts.rows_exact);
-        description.quarantined_rows =
-            (entry_type.is_series()).then_some(facts.quarantined_rows);
+        description.quarantined_rows = (entry_type.is_series()).then_some(facts.quarantined_rows);
         description.time_start = facts.time_range.map(|times| time_arg::text(times.min_us));
         description.time_end = facts.time_range.map(|times| time_arg::text(times.max_us));
         description.notes = facts.notes;
@@ -277,7 +278,8 @@ fn place(context: &Context, version: &Version) -> String {
     match (version.place, &context.global().pond) {
         (Place::Large, Some(pond)) => {
             let hash = version.hash.to_string();
-            let file = pond.join("data/_large_files").join(&hash[..2]).join(format!("blake3={hash}"));
+            let file =
+                pond.join("data/_large_files").join(&hash[..2]).join(format!("blake3={hash}"));
             file.to_string_lossy().into_owned()
         }
         _ => "inline".to_owned(),
@@ -308,27 +310,56 @@ fn text(out: &mut Stdout, item: &Description, style: Style) -> Result<()> {
     line("type", Some(item.entry_type.clone()));
     line("points to", item.target.clone());
     line("entries", item.entries.map(quantity::count));
-    line("versions", item.versions.zip(item.newest_version).map(|(kept, newest)| {
-        if kept == newest { quantity::count(kept) } else { format!("{kept} kept, the newest is {newest}") }
-    }));
-    line("size", item.size_bytes.map(|size| {
-        let all = item.all_versions_bytes.unwrap_or(size);
-        let size = format!("{} ({size} bytes)", quantity::bytes(size));
-        if item.versions == Some(1) { size } else { format!("{size}, all versions {}", quantity::bytes(all)) }
-    }));
-    line("rows", item.rows.map(|rows| {
-        let most = if item.rows_exact == Some(false) { "at most " } else { "" };
-        match item.stored_rows {
-            Some(stored) if stored != rows => {
-                format!("{most}{} ({} stored)", quantity::count(rows), quantity::count(stored))
+    line(
+        "versions",
+        item.versions.zip(item.newest_version).map(|(kept, newest)| {
+            if kept == newest {
+                quantity::count(kept)
+            } else {
+                format!("{kept} kept, the newest is {newest}")
             }
-            _ => format!("{most}{}", quantity::count(rows)),
-        }
-    }));
-    line("left out", item.quarantined_rows.filter(|rows| *rows > 0).map(|rows| {
-        format!("{} before the floor", quantity::counted(rows, "row"))
-    }));
-    line("times", item.time_start.clone().zip(item.time_end.clone()).map(|(start, end)| format!("{start} to {end}")));
+        }),
+    );
+    line(
+        "size",
+        item.size_bytes.map(|size| {
+            let all = item.all_versions_bytes.unwrap_or(size);
+            let size = match size {
+                0..1024 => quantity::bytes(size),
+                _ => format!("{} ({} bytes)", quantity::bytes(size), quantity::count(size)),
+            };
+            if item.versions == Some(1) {
+                size
+            } else {
+                format!("{size}, all versions {}", quantity::bytes(all))
+            }
+        }),
+    );
+    line(
+        "rows",
+        item.rows.map(|rows| {
+            let most = if item.rows_exact == Some(false) { "at most " } else { "" };
+            match item.stored_rows {
+                Some(stored) if stored != rows => {
+                    format!("{most}{} ({} stored)", quantity::count(rows), quantity::count(stored))
+                }
+                _ => format!("{most}{}", quantity::count(rows)),
+            }
+        }),
+    );
+    line(
+        "left out",
+        item.quarantined_rows
+            .filter(|rows| *rows > 0)
+            .map(|rows| format!("{} before the floor", quantity::counted(rows, "row"))),
+    );
+    line(
+        "times",
+        item.time_start
+            .clone()
+            .zip(item.time_end.clone())
+            .map(|(start, end)| format!("{start} to {end}")),
+    );
     if let Some(series) = &item.series {
         line("time column", Some(format!("{} ({})", series.time_column, series.time_unit)));
         line("time zone", series.time_zone.clone());

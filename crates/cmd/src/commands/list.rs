@@ -17,13 +17,16 @@ use crate::{quantity, quote, time_arg};
 /// Names that begin with a dot are shown with --all, or where they are named.
 /// A link that leads nowhere is listed like any other.
 #[derive(Args, Debug)]
-#[command(visible_alias = "ls", after_help = "\
+#[command(
+    visible_alias = "ls",
+    after_help = "\
 Examples:
   pond list
   pond list -l /sensors
   pond list '/**/*.series'
   pond list -R --format json / | jq -r '.[].path'
-  pond list --as-of 2026-03-01 /sensors")]
+  pond list --as-of 2026-03-01 /sensors"
+)]
 pub(crate) struct ListArgs {
     /// Paths or globs
     #[arg(value_name = "PATH", default_value = "/", add = args::pond_path())]
@@ -163,7 +166,8 @@ async fn describe(fs: &Fs, found: NodePath) -> Result<ListedEntry> {
     let mut times = None;
     if kind == EntryType::Series {
         let versions = fs.store().versions(found.id()).await;
-        let versions = versions.or_fail(|| format!("cannot read the versions of `{}`", found.path))?;
+        let versions =
+            versions.or_fail(|| format!("cannot read the versions of `{}`", found.path))?;
         size_bytes = Some(versions.iter().map(|version| version.size_bytes).sum());
         rows = Some(versions.iter().filter_map(|version| version.rows).sum());
         times = super::time_range(&versions);

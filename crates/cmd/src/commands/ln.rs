@@ -30,8 +30,11 @@ pub(crate) struct LnArgs {
 /// Makes it.
 pub(crate) async fn run(context: &Context, args: &LnArgs) -> Result<()> {
     if !args.symbolic {
-        return Err(CommandError::usage("a pond has symbolic links only")
-            .hint(format!("pond ln -s {} {}", crate::quote::shell(&args.target), crate::quote::shell(&args.link))));
+        return Err(CommandError::usage("a pond has symbolic links only").hint(format!(
+            "pond ln -s {} {}",
+            crate::quote::shell(&args.target),
+            crate::quote::shell(&args.link)
+        )));
     }
     let (at, dangling) = context
         .write(async |fs| {

@@ -91,7 +91,8 @@ pub(crate) async fn run(context: &Context, args: &LogArgs) -> Result<()> {
         out.line("[")?;
     }
     while args.max_count.is_none_or(|most| printed < most) {
-        let next = transactions.try_next().await.or_fail(|| "cannot read the history".to_owned())?;
+        let next =
+            transactions.try_next().await.or_fail(|| "cannot read the history".to_owned())?;
         let Some(transaction) = next else { break };
         let one = LoggedTransaction::from(transaction);
         match args.format.format {

@@ -89,8 +89,7 @@ impl ShownUpkeep {
 /// Does it.
 pub(crate) async fn run(context: &Context, args: &MaintainArgs) -> Result<()> {
     let pond = context.open().await?;
-    let options =
-        MaintainOptions { prune_keep: args.prune.then(|| args.keep.unwrap_or(KEEP)) };
+    let options = MaintainOptions { prune_keep: args.prune.then(|| args.keep.unwrap_or(KEEP)) };
     let plan = pond
         .plan_maintenance(options)
         .await

@@ -1,10 +1,11 @@
 //! `pond mkdir`: directories.
 
 use clap::Args;
+use tinyfs::{Fs, WriteStore};
 
 use crate::args;
 use crate::context::Context;
-use crate::error::{OrFail as _, Result};
+use crate::error::{CommandError, OrFail as _, Result};
 use crate::quantity;
 
 /// Make directories
@@ -30,15 +31,14 @@ pub(crate) async fn run(context: &Context, args: &MkdirArgs) -> Result<()> {
         .write(async |fs| {
             let mut made = 0;
             for path in &args.paths {
-                let before = fs.exists(path).await.or_fail(|| format!("cannot make `{path}`"))?;
+                made += missing(fs, path, args.parents).await?;
                 if args.parents {
                     fs.create_dir_all(path).await.or_fail(|| format!("cannot make `{path}`"))?;
                 } else {
                     fs.create_dir(path).await.map_err(|error| {
-                        let error = crate::error::CommandError::failure(format!(
-                            "cannot make the directory `{path}`"
-                        ))
-                        .because(error);
+                        let error =
+                            CommandError::failure(format!("cannot make the directory `{path}`"))
+                                .because(error);
                         if matches!(error.find(), Some(tinyfs::Error::NotFound { .. })) {
                             error.hint("`pond mkdir -p` makes what is missing on the way")
                         } else {
@@ -46,11 +46,24 @@ pub(crate) async fn run(context: &Context, args: &MkdirArgs) -> Result<()> {
                         }
                     })?;
                 }
-                made += u64::from(!before);
             }
             Ok(made)
         })
         .await?;
     context.say(&format!("{} made", quantity::counted(made, "directory")));
     Ok(())
+}
+
+/// How many directories are to be made for this one to be there.
+async fn missing(fs: &Fs<dyn WriteStore>, path: &str, parents: bool) -> Result<u64> {
+    let mut count = 0;
+    let mut next = Some(path.trim_end_matches('/')).filter(|path| !path.is_empty());
+    while let Some(path) = next {
+        if fs.exists(path).await.or_fail(|| format!("cannot make `{path}`"))? {
+            break;
+        }
+        count += 1;
+        next = tinyfs::path::parent(path).filter(|_| parents);
+    }
+    Ok(count)
 }

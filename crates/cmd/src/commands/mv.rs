@@ -46,7 +46,10 @@ pub(crate) async fn run(context: &Context, args: &MvArgs) -> Result<()> {
         let view = context.read(None).await?;
         let moves = plan(&view.fs, args).await?;
         show(&moves)?;
-        context.say(&format!("dry run: {} would move", quantity::counted(moves.len() as u64, "entry")));
+        context.say(&format!(
+            "dry run: {} would move",
+            quantity::counted(moves.len() as u64, "entry")
+        ));
         return Ok(());
     }
     let moves = context
@@ -70,8 +73,7 @@ async fn plan(fs: &Fs, args: &MvArgs) -> Result<Vec<Move>> {
     for source in &args.sources {
         sources.extend(super::expand(fs, source).await?);
     }
-    let into_directory = args.dest.ends_with('/')
-        || super::is_directory(fs, &args.dest).await?;
+    let into_directory = args.dest.ends_with('/') || super::is_directory(fs, &args.dest).await?;
     if sources.len() > 1 && !into_directory {
         return Err(CommandError::usage(format!(
             "{} entries can not all be called `{}`",
@@ -89,7 +91,10 @@ async fn plan(fs: &Fs, args: &MvArgs) -> Result<Vec<Move>> {
         };
         let replaces = match fs.resolve_link(&to).await {
             Ok(found) if found.id() == source.id() => {
-                return Err(CommandError::failure(format!("`{}` is at `{to}` already", source.path)));
+                return Err(CommandError::failure(format!(
+                    "`{}` is at `{to}` already",
+                    source.path
+                )));
             }
             Ok(found) if found.node.entry_type.is_directory() => {
                 return Err(CommandError::failure(format!("cannot move `{}`", source.path))

@@ -87,11 +87,15 @@ pub(crate) async fn run(context: &Context, args: &PlotArgs) -> Result<()> {
     let mut sources = Vec::new();
     for path in &args.paths {
         for found in super::expand(&view.fs, path).await? {
-            let found = view.fs.file(&found.path).await.or_fail(|| format!("cannot plot `{path}`"))?;
+            let found =
+                view.fs.file(&found.path).await.or_fail(|| format!("cannot plot `{path}`"))?;
             sources.push(source(&session, args, &found).await?);
         }
     }
-    let span = sources.iter().filter_map(|source| source.span_us).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    let span = sources
+        .iter()
+        .filter_map(|source| source.span_us)
+        .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     let Some((start, end)) = span else {
         return Err(CommandError::not_found("there are no rows to draw")
             .hint("pond describe PATH shows the times that a series has"));
@@ -144,11 +148,7 @@ fn draw(context: &Context, args: &PlotArgs, chart: &Chart) -> Result<()> {
     out.finish()
 }
 
-async fn source(
-    session: &Session,
-    args: &PlotArgs,
-    found: &tinyfs::NodePath,
-) -> Result<Source> {
+async fn source(session: &Session, args: &PlotArgs, found: &tinyfs::NodePath) -> Result<Source> {
     let path = found.path.clone();
     let fail = || format!("cannot plot `{path}`");
     let spec = SeriesSpec::read_from(&found.node.attributes).or_fail(fail)?;
@@ -237,7 +237,8 @@ fn is_number(data_type: &DataType) -> bool {
 }
 
 fn zone(args: &PlotArgs, sources: &[Source]) -> Result<TimeZone> {
-    let name = args.zone.as_deref().or_else(|| sources.iter().find_map(|source| source.zone.as_deref()));
+    let name =
+        args.zone.as_deref().or_else(|| sources.iter().find_map(|source| source.zone.as_deref()));
     match name {
         None => Ok(TimeZone::UTC),
         Some(name) => TimeZone::get(name).map_err(|error| {

@@ -94,9 +94,11 @@ pub(crate) async fn run(context: &Context, args: &RecoverArgs) -> Result<()> {
     let shown = ShownRecovery::from(report);
     print_object(args.format.format, &shown, text)?;
     if shown.needs_consent {
-        return Err(CommandError::damage("transactions that were acknowledged are damaged or gone")
-            .hint("look for them first: a backup, a disk that is not mounted, a copy of the directory")
-            .hint("`pond recover --accept-loss` goes on without them"));
+        return Err(CommandError::damage(
+            "transactions that were acknowledged are damaged or gone",
+        )
+        .hint("look for them first: a backup, a disk that is not mounted, a copy of the directory")
+        .hint("`pond recover --accept-loss` goes on without them"));
     }
     Ok(())
 }

@@ -32,8 +32,10 @@ fn page() -> String {
     if let Some(about) = root.get_about() {
         section(&mut page, &format!("{about}."));
     }
-    let verbs: Vec<&Command> =
-        root.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help").collect();
+    let verbs: Vec<&Command> = root
+        .get_subcommands()
+        .filter(|verb| !verb.is_hide_set() && verb.get_name() != "help")
+        .collect();
     page.push_str("| verb | what it does |\n|---|---|\n");
     for verb in &verbs {
         let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
@@ -87,7 +89,8 @@ fn is_help(arg: &Arg) -> bool {
 fn options<'a>(page: &mut String, args: impl Iterator<Item = &'a Arg>) {
     for arg in args.filter(|arg| !is_help(arg)) {
         let _ = write!(page, "- {}", names(arg));
-        let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
+        let help =
+            arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         if !help.is_empty() {
             let _ = write!(page, ": {help}");

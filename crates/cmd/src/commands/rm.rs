@@ -83,8 +83,9 @@ async fn plan(fs: &Fs, args: &RmArgs) -> Result<Vec<NodePath>> {
     }
     for top in &kept {
         if top.node.entry_type.is_directory() && !args.recursive {
-            return Err(CommandError::failure(format!("`{}` is a directory", top.path))
-                .hint(format!("pond rm -r {} removes it with all that is in it", quote::shell(&top.path))));
+            return Err(CommandError::failure(format!("`{}` is a directory", top.path)).hint(
+                format!("pond rm -r {} removes it with all that is in it", quote::shell(&top.path)),
+            ));
         }
     }
     Ok(kept)

@@ -177,7 +177,9 @@ async fn transaction(context: &Context, args: &ShowArgs, view: &View, number: u6
 
 fn change_text(change: &ShownChange, style: Style) -> String {
     let path = quote::terminal(change.path.as_deref().unwrap_or(&change.node)).into_owned();
-    let rows = change.rows.map_or_else(String::new, |rows| format!(", {}", quantity::counted(rows, "row")));
+    let rows = change
+        .rows
+        .map_or_else(String::new, |rows| format!(", {}", quantity::counted(rows, "row")));
     match change.change {
         "created" => style.added(format!("  + {path}  {}", change.entry_type)),
         "removed" => style.removed(format!("  - {path}  {}", change.entry_type)),
@@ -238,7 +240,8 @@ fn path_text(out: &mut Stdout, shown: &ShownPath, style: Style) -> Result<()> {
     out.line(&format!("{}  {}", style.heading(quote::terminal(&shown.path)), shown.entry_type))?;
     let mut table = TextTable::new(">>>><<<").indented(2);
     if !shown.versions.is_empty() {
-        let heads = ["version", "bytes", "rows", "transaction", "written (UTC)", "times", "command"];
+        let heads =
+            ["version", "bytes", "rows", "transaction", "written (UTC)", "times", "command"];
         table.push(heads.map(|text| style.faint(text)));
     }
     for one in &shown.versions {

@@ -123,10 +123,16 @@ fn text(out: &mut Stdout, shown: &ShownStatus, style: Style) -> Result<()> {
     if shown.oldest_transaction > 1 {
         line("history", format!("since transaction {}", shown.oldest_transaction));
     }
-    let entries: Vec<String> =
-        shown.entries.iter().map(|(kind, count)| format!("{} {kind}", quantity::count(*count))).collect();
+    let entries: Vec<String> = shown
+        .entries
+        .iter()
+        .map(|(kind, count)| format!("{} {kind}", quantity::count(*count)))
+        .collect();
     line("entries", if entries.is_empty() { "none".to_owned() } else { entries.join(", ") });
-    line("versions", format!("{}, {}", quantity::count(shown.versions), quantity::bytes(shown.version_bytes)));
+    line(
+        "versions",
+        format!("{}, {}", quantity::count(shown.versions), quantity::bytes(shown.version_bytes)),
+    );
     line("live", quantity::bytes(shown.live_bytes));
     line("on disk", quantity::bytes(shown.disk_bytes));
     for command in &shown.interrupted {

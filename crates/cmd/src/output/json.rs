@@ -44,14 +44,16 @@ impl<W: Write> RowSink for JsonSink<W> {
         let mut out = match *self {
             Self::Array(mut writer) => {
                 writer.finish().map_err(unwritten)?;
-                writer.into_inner()
+                let mut out = writer.into_inner();
+                out.write_all(b"\n").map_err(CommandError::stdout)?;
+                out
             }
             Self::Lines(mut writer) => {
                 writer.finish().map_err(unwritten)?;
                 writer.into_inner()
             }
         };
-        out.write_all(b"\n").and_then(|()| out.flush()).map_err(CommandError::stdout)
+        out.flush().map_err(CommandError::stdout)
     }
 }
 

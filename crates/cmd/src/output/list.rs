@@ -35,7 +35,8 @@ pub(crate) fn print_list<T: Serialize>(
         ListFormat::Json => {
             out.write_all(b"[").map_err(CommandError::stdout)?;
             for (at, item) in items.into_iter().enumerate() {
-                out.write_all(if at == 0 { b"\n" } else { b",\n" }).map_err(CommandError::stdout)?;
+                out.write_all(if at == 0 { b"\n" } else { b",\n" })
+                    .map_err(CommandError::stdout)?;
                 out.json(&item)?;
             }
             out.line("\n]")?;

@@ -26,7 +26,8 @@ impl<W: Write + Send> ParquetSink<W> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .build();
-        let writer = ArrowWriter::try_new(out, schema.clone(), Some(properties)).map_err(unwritten)?;
+        let writer =
+            ArrowWriter::try_new(out, schema.clone(), Some(properties)).map_err(unwritten)?;
         Ok(Self { writer })
     }
 }

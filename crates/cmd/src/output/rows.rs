@@ -83,10 +83,7 @@ pub(crate) fn row_sink<'a, W: Write + Send + 'a>(
 ///
 /// # Errors
 /// Of the rows or of the sink.
-pub(crate) async fn write_rows(
-    mut rows: Rows,
-    mut sink: Box<dyn RowSink + '_>,
-) -> Result<u64> {
+pub(crate) async fn write_rows(mut rows: Rows, mut sink: Box<dyn RowSink + '_>) -> Result<u64> {
     let mut count = 0;
     while let Some(batch) = rows.next().await.or_fail(|| "cannot read all rows".to_owned())? {
         count += batch.num_rows() as u64;

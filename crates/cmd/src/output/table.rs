@@ -45,8 +45,11 @@ impl<W: Write> TableSink<W> {
         limit: RowLimit,
         terminal_width: Option<usize>,
     ) -> Result<Self> {
-        let names =
-            schema.fields().iter().map(|field| quote::terminal(field.name()).into_owned()).collect();
+        let names = schema
+            .fields()
+            .iter()
+            .map(|field| quote::terminal(field.name()).into_owned())
+            .collect();
         Ok(Self {
             out,
             names,
@@ -126,13 +129,14 @@ impl<W: Write> RowSink for TableSink<W> {
         self.flush_sample()?;
         let shown = self.rows as u64;
         let end = if self.cut {
-            format!("(first {}; more follow: --rows all shows them)", quantity::counted(shown, "row"))
+            format!(
+                "(first {}; more follow: --rows all shows them)",
+                quantity::counted(shown, "row")
+            )
         } else {
             format!("({})", quantity::counted(shown, "row"))
         };
-        writeln!(self.out, "{end}")
-            .and_then(|()| self.out.flush())
-            .map_err(CommandError::stdout)
+        writeln!(self.out, "{end}").and_then(|()| self.out.flush()).map_err(CommandError::stdout)
     }
 }
 

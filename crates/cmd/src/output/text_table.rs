@@ -46,7 +46,12 @@ impl TextTable {
     pub(crate) fn print(&self, out: &mut Stdout) -> Result<()> {
         let widths: Vec<usize> = (0..self.columns.len())
             .map(|at| {
-                self.lines.iter().filter_map(|line| line.get(at)).map(|c| width(c)).max().unwrap_or(0)
+                self.lines
+                    .iter()
+                    .filter_map(|line| line.get(at))
+                    .map(|c| width(c))
+                    .max()
+                    .unwrap_or(0)
             })
             .collect();
         for line in &self.lines {

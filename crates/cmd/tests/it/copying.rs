@@ -72,9 +72,10 @@ fn directories_are_copied_with_all_that_is_in_them() {
     std::os::unix::fs::symlink("../a.txt", place.path("tree/sub/link")).unwrap();
     place.run(["copy", "host:tree", "/t"]).fails(2).says("copy -r");
     place.run(["copy", "-r", "host:tree", "/t"]).ok();
-    place.run(["list", "-R", "/t"]).ok().prints(
-        "/t/a.txt\n/t/empty/\n/t/sub/\n/t/sub/b.txt\n/t/sub/link -> ../a.txt\n",
-    );
+    place
+        .run(["list", "-R", "/t"])
+        .ok()
+        .prints("/t/a.txt\n/t/empty/\n/t/sub/\n/t/sub/b.txt\n/t/sub/link -> ../a.txt\n");
     place.run(["cat", "/t/sub/link"]).ok().prints("a");
     place.run(["copy", "-r", "/t", "host:back"]).ok();
     assert_eq!(place.read("back/sub/b.txt"), b"b");
@@ -99,13 +100,17 @@ fn what_can_not_be_kept_is_refused_by_name_and_nothing_is_written() {
     let name = OsStr::from_bytes(b"host:good/bad\xff");
     place.run([OsStr::new("copy"), name, OsStr::new("/renamed")]).ok();
     place.run(["cat", "/renamed"]).ok().prints("x");
-    place.run([OsStr::new("copy"), OsStr::new("host:good/fine"), OsStr::from_bytes(b"/\xff")]).fails(6);
+    place
+        .run([OsStr::new("copy"), OsStr::new("host:good/fine"), OsStr::from_bytes(b"/\xff")])
+        .fails(6);
 }
 
 #[test]
 fn odd_names_go_in_and_out() {
     let place = Place::with_pond();
-    for name in ["with space", "quote'\"", "new\nline", "-dash", "ünïcödé", "a:b", "50%", "#1?", "*"] {
+    for name in
+        ["with space", "quote'\"", "new\nline", "-dash", "ünïcödé", "a:b", "50%", "#1?", "*"]
+    {
         place.write(name, name);
         let source = format!("host:{name}");
         let path = format!("/{name}");
@@ -130,7 +135,10 @@ fn globs_keep_their_shape_on_the_way_out() {
     assert_eq!(place.read("flat/deep/2.txt"), b"/data/x/deep/2.txt");
     place.run(["copy", "--strip-prefix", "/data/x", "/data/**/*.txt", "host:flat/"]).fails(2);
     place.run(["copy", "/data/**/*.csv", "host:out"]).fails(3).says("nothing matches");
-    place.run(["copy", "--dry-run", "/data/x/1.txt", "host:dry"]).ok().prints("/data/x/1.txt -> dry\n");
+    place
+        .run(["copy", "--dry-run", "/data/x/1.txt", "host:dry"])
+        .ok()
+        .prints("/data/x/1.txt -> dry\n");
     assert!(!place.path("dry").exists());
 }
 

@@ -5,7 +5,7 @@ use crate::program::{Place, json};
 #[test]
 fn directories_are_made_listed_and_removed() {
     let place = Place::with_pond();
-    place.run(["mkdir", "-p", "/a/b/c"]).ok().says("1 directory made");
+    place.run(["mkdir", "-p", "/a/b/c"]).ok().says("3 directories made");
     place.run(["mkdir", "/a/d"]).ok();
     place.run(["list", "-R"]).ok().prints("/a/\n/a/b/\n/a/b/c/\n/a/d/\n");
     place.run(["list", "/**/c"]).ok().prints("/a/b/c/\n");
@@ -43,9 +43,10 @@ fn links_are_listed_wherever_they_lead() {
     place.run(["ln", "-s", "/real", "/good"]).ok();
     place.run(["ln", "-s", "/nowhere", "/dangling"]).ok().says("nothing is at /nowhere");
     place.run(["ln", "-s", "/round", "/round"]).ok();
-    place.run(["list"]).ok().prints(
-        "/dangling -> /nowhere\n/good -> /real\n/real/\n/round -> /round\n",
-    );
+    place
+        .run(["list"])
+        .ok()
+        .prints("/dangling -> /nowhere\n/good -> /real\n/real/\n/round -> /round\n");
     place.run(["list", "-l", "/**"]).ok();
     place.run(["mkdir", "/good/inside"]).ok();
     place.run(["list", "/real"]).ok().prints("/real/inside/\n");
@@ -64,7 +65,10 @@ fn moves_keep_versions_and_never_overwrite_unasked() {
     place.run(["copy", "host:two", "/f"]).ok();
     place.run(["copy", "host:one", "/g"]).ok();
     place.run(["mv", "/f", "/g"]).fails(1).says("--force");
-    place.run(["mv", "--dry-run", "--force", "/f", "/g"]).ok().prints("/f -> /g (replaces what is there)\n");
+    place
+        .run(["mv", "--dry-run", "--force", "/f", "/g"])
+        .ok()
+        .prints("/f -> /g (replaces what is there)\n");
     place.run(["mv", "--force", "/f", "/g"]).ok();
     place.run(["cat", "/g"]).ok().prints("2");
     place.run(["cat", "--version", "1", "/g"]).ok().prints("1");

@@ -3,8 +3,27 @@
 use crate::program::Place;
 
 const VERBS: [&str; 21] = [
-    "init", "list", "mkdir", "copy", "cat", "describe", "rm", "mv", "ln", "sql", "log", "show", "diff",
-    "status", "config", "fsck", "maintain", "recover", "plot", "demo", "completions",
+    "init",
+    "list",
+    "mkdir",
+    "copy",
+    "cat",
+    "describe",
+    "rm",
+    "mv",
+    "ln",
+    "sql",
+    "log",
+    "show",
+    "diff",
+    "status",
+    "config",
+    "fsck",
+    "maintain",
+    "recover",
+    "plot",
+    "demo",
+    "completions",
 ];
 
 #[test]

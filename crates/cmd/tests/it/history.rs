@@ -16,10 +16,21 @@ fn with_history() -> Place {
 fn every_change_is_in_the_log_with_its_command() {
     let place = with_history();
     let log = json(place.run(["log", "--format", "json"]).ok().text());
-    let commands: Vec<_> = log.as_array().unwrap().iter().map(|one| one["command"].as_str().unwrap().to_owned()).collect();
+    let commands: Vec<_> = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["command"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(
         commands,
-        ["pond rm -r /d", "pond mv /d/f /d/g", "pond copy - /d/f", "pond copy - /d/f", "pond mkdir /d"]
+        [
+            "pond rm -r /d",
+            "pond mv /d/f /d/g",
+            "pond copy - /d/f",
+            "pond copy - /d/f",
+            "pond mkdir /d"
+        ]
     );
     assert_eq!(log[0]["transaction"], 5);
     assert_eq!(log[0]["kind"], "user");
@@ -31,7 +42,14 @@ fn every_change_is_in_the_log_with_its_command() {
 #[test]
 fn reading_leaves_no_transaction() {
     let place = with_history();
-    for args in [&["list"][..], &["log"], &["status"], &["fsck"], &["sql", "SELECT 1"], &["mkdir", "-p", "/"]] {
+    for args in [
+        &["list"][..],
+        &["log"],
+        &["status"],
+        &["fsck"],
+        &["sql", "SELECT 1"],
+        &["mkdir", "-p", "/"],
+    ] {
         place.run(args).ok();
     }
     assert_eq!(place.txn(), 5);
@@ -52,7 +70,12 @@ fn a_transaction_shows_what_it_changed() {
 fn a_path_shows_its_versions() {
     let place = with_history();
     let shown = json(place.run(["show", "/d/g", "--as-of", "4", "--format", "json"]).ok().text());
-    let versions: Vec<_> = shown["versions"].as_array().unwrap().iter().map(|one| one["version"].as_u64().unwrap()).collect();
+    let versions: Vec<_> = shown["versions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["version"].as_u64().unwrap())
+        .collect();
     assert_eq!(versions, [2, 1]);
     assert_eq!(shown["versions"][0]["command"], "pond copy - /d/f");
     place.run(["show", "/d/g"]).fails(3);

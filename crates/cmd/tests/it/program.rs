@@ -27,14 +27,26 @@ impl Ran {
 
     #[track_caller]
     pub(crate) fn ok(self) -> Self {
-        assert_eq!(self.code, 0, "stdout: {}\nstderr: {}", String::from_utf8_lossy(&self.stdout), self.stderr);
+        assert_eq!(
+            self.code,
+            0,
+            "stdout: {}\nstderr: {}",
+            String::from_utf8_lossy(&self.stdout),
+            self.stderr
+        );
         self
     }
 
     /// Failed with this code, an error, and no panic.
     #[track_caller]
     pub(crate) fn fails(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", String::from_utf8_lossy(&self.stdout), self.stderr);
+        assert_eq!(
+            self.code,
+            code,
+            "stdout: {}\nstderr: {}",
+            String::from_utf8_lossy(&self.stdout),
+            self.stderr
+        );
         let clap = self.stderr.starts_with("error:");
         assert!(clap || self.stderr.contains("Error: "), "{}", self.stderr);
         assert!(!self.stderr.contains("panicked"), "{}", self.stderr);

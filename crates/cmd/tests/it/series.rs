@@ -14,7 +14,15 @@ fn with_series() -> Place {
     place.run(["mkdir", "/sensors", "/tables"]).ok();
     place.write("dock.csv", CSV);
     place
-        .run(["copy", "host+csv+series:dock.csv", "/sensors/dock.series", "--time-column", "Time", "--time-zone", "UTC"])
+        .run([
+            "copy",
+            "host+csv+series:dock.csv",
+            "/sensors/dock.series",
+            "--time-column",
+            "Time",
+            "--time-zone",
+            "UTC",
+        ])
         .ok()
         .says("3 rows");
     place
@@ -24,10 +32,16 @@ fn with_series() -> Place {
 fn csv_becomes_a_series_that_answers_sql() {
     let place = with_series();
     place
-        .run(["cat", "/sensors/dock.series", "--sql", "SELECT count(*) AS n, max(level) AS m FROM source"])
+        .run([
+            "cat",
+            "/sensors/dock.series",
+            "--sql",
+            "SELECT count(*) AS n, max(level) AS m FROM source",
+        ])
         .ok()
         .prints("n,m\n3,1.7\n");
-    let described = json(place.run(["describe", "/sensors/dock.series", "--format", "json"]).ok().text());
+    let described =
+        json(place.run(["describe", "/sensors/dock.series", "--format", "json"]).ok().text());
     assert_eq!(described[0]["rows"], 3);
     assert_eq!(described[0]["series"]["time_column"], "Time");
     assert_eq!(described[0]["time_start"], "2024-03-01T00:00:00Z");
@@ -37,11 +51,26 @@ fn csv_becomes_a_series_that_answers_sql() {
 #[test]
 fn overlapping_snapshots_resolve_to_the_newest() {
     let place = with_series();
-    place.write("later.csv", "Time,level,temp\n2024-03-01T02:00:00,9.9,12\n2024-03-01T03:00:00,1.8,13\n");
+    place.write(
+        "later.csv",
+        "Time,level,temp\n2024-03-01T02:00:00,9.9,12\n2024-03-01T03:00:00,1.8,13\n",
+    );
     place.run(["copy", "host+csv+series:later.csv", "/sensors/dock.series"]).ok().says("version 2");
-    let rows = place.run(["cat", "/sensors/dock.series", "--sql", "SELECT level FROM source ORDER BY \"Time\""]).ok();
+    let rows = place
+        .run(["cat", "/sensors/dock.series", "--sql", "SELECT level FROM source ORDER BY \"Time\""])
+        .ok();
     rows.prints("level\n1.5\n1.6\n9.9\n1.8\n");
-    place.run(["cat", "--version", "1", "/sensors/dock.series", "--sql", "SELECT count(*) AS n FROM source"]).ok().prints("n\n3\n");
+    place
+        .run([
+            "cat",
+            "--version",
+            "1",
+            "/sensors/dock.series",
+            "--sql",
+            "SELECT count(*) AS n FROM source",
+        ])
+        .ok()
+        .prints("n\n3\n");
     let diff = json(place.run(["diff", "2", "3", "--format", "json"]).ok().text());
     assert_eq!(diff[0]["path"], "/sensors/dock.series");
     assert_eq!(diff[0]["rows"]["added"], 1);
@@ -55,20 +84,50 @@ fn several_snapshots_go_to_one_series_in_one_transaction() {
     place.write("b.csv", "Time,level,temp\n2024-03-02T00:00:00,2,2\n");
     let before = place.txn();
     place
-        .run(["copy", "host+csv+series:dock.csv", "host+csv+series:b.csv", "/sensors/new.series", "--time-column", "Time", "--time-zone", "UTC"])
+        .run([
+            "copy",
+            "host+csv+series:dock.csv",
+            "host+csv+series:b.csv",
+            "/sensors/new.series",
+            "--time-column",
+            "Time",
+            "--time-zone",
+            "UTC",
+        ])
         .ok();
     assert_eq!(place.txn(), before + 1);
-    place.run(["cat", "/sensors/new.series", "--sql", "SELECT count(*) AS n FROM source"]).ok().prints("n\n4\n");
+    place
+        .run(["cat", "/sensors/new.series", "--sql", "SELECT count(*) AS n FROM source"])
+        .ok()
+        .prints("n\n4\n");
 }
 
 #[test]
 fn a_window_of_time_is_a_window_of_rows() {
     let place = with_series();
     place
-        .run(["cat", "/sensors/dock.series", "--time-start", "2024-03-01T01:00", "--time-end", "2024-03-01T01:30", "--format", "ndjson"])
+        .run([
+            "cat",
+            "/sensors/dock.series",
+            "--time-start",
+            "2024-03-01T01:00",
+            "--time-end",
+            "2024-03-01T01:30",
+            "--format",
+            "ndjson",
+        ])
         .ok()
         .prints("{\"Time\":\"2024-03-01T01:00:00Z\",\"level\":1.6,\"temp\":11}\n");
-    place.run(["cat", "/sensors/dock.series", "--time-start", "2025-01-01", "--time-end", "2024-01-01"]).fails(2);
+    place
+        .run([
+            "cat",
+            "/sensors/dock.series",
+            "--time-start",
+            "2025-01-01",
+            "--time-end",
+            "2024-01-01",
+        ])
+        .fails(2);
 }
 
 #[test]
@@ -98,7 +157,10 @@ fn parquet_comes_back_byte_for_byte() {
     place.run(["copy", "--version", "1", "/sensors/x.series", "host:v1.parquet"]).ok();
     assert_eq!(place.read("v1.parquet"), parquet.stdout);
     place.run(["copy", "/sensors/x.series", "host:all.parquet"]).ok();
-    place.run(["cat", "host+parquet:all.parquet", "--sql", "SELECT count(*) AS n FROM source"]).ok().prints("n\n3\n");
+    place
+        .run(["cat", "host+parquet:all.parquet", "--sql", "SELECT count(*) AS n FROM source"])
+        .ok()
+        .prints("n\n3\n");
 }
 
 #[test]
@@ -116,7 +178,11 @@ fn files_get_their_tables_name_in_a_directory() {
     let place = with_series();
     place.run(["copy", "host+csv+table:dock.csv", "/tables"]).ok();
     place.run(["list", "/tables"]).ok().prints("/tables/dock.table\n");
-    place.run(["copy", "host+csv:dock.csv", "/tables"]).fails(2).says("+table:dock.csv").says("+series:dock.csv");
+    place
+        .run(["copy", "host+csv:dock.csv", "/tables"])
+        .fails(2)
+        .says("+table:dock.csv")
+        .says("+series:dock.csv");
 }
 
 #[test]
@@ -133,8 +199,10 @@ fn types_of_entries_are_kept() {
 #[test]
 fn malformed_rows_are_refused_by_line_or_skipped_and_counted() {
     let place = Place::with_pond();
-    place.write("bad.csv", "Time,level\n2024-03-01T00:00:00,1\nnonsense,2\n2024-03-01T02:00:00,3\n");
-    let args = ["copy", "host+csv+series:bad.csv", "/s", "--time-column", "Time", "--time-zone", "UTC"];
+    place
+        .write("bad.csv", "Time,level\n2024-03-01T00:00:00,1\nnonsense,2\n2024-03-01T02:00:00,3\n");
+    let args =
+        ["copy", "host+csv+series:bad.csv", "/s", "--time-column", "Time", "--time-zone", "UTC"];
     place.run(args).fails(6).says("line 3");
     place.run(["list"]).ok().prints("");
     place
@@ -162,14 +230,17 @@ fn rows_before_the_floor_are_left_out_and_counted() {
     place.run(["cat", "/f", "--sql", "SELECT v FROM source"]).ok().prints("v\n2\n");
     let described = json(place.run(["describe", "/f", "--format", "json"]).ok().text());
     assert_eq!(described[0]["quarantined_rows"], 1);
-    place.run(["copy", "host+csv+series:f.csv", "/all", "--time-column", "t", "--floor", "none"]).ok();
+    place
+        .run(["copy", "host+csv+series:f.csv", "/all", "--time-column", "t", "--floor", "none"])
+        .ok();
     place.run(["cat", "/all", "--sql", "SELECT count(*) AS n FROM source"]).ok().prints("n\n2\n");
 }
 
 #[test]
 fn a_chart_is_drawn_and_written() {
     let place = with_series();
-    let drawn = place.run(["plot", "/sensors/dock.series", "--column", "level", "--width", "60"]).ok();
+    let drawn =
+        place.run(["plot", "/sensors/dock.series", "--column", "level", "--width", "60"]).ok();
     assert!(drawn.text().lines().count() > 5, "{}", drawn.text());
     place.run(["plot", "/sensors/dock.series", "--svg", "c.svg"]).ok();
     assert!(place.read("c.svg").starts_with(b"<svg"));

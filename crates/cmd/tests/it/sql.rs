@@ -15,7 +15,10 @@ fn with_tables() -> Place {
 fn tables_are_joined_by_path() {
     let place = with_tables();
     place
-        .run(["sql", "SELECT a.name, b.size FROM '/t/a.table' a JOIN '/t/b.table' b ON a.id = b.id"])
+        .run([
+            "sql",
+            "SELECT a.name, b.size FROM '/t/a.table' a JOIN '/t/b.table' b ON a.id = b.id",
+        ])
         .ok()
         .prints("name,size\none,10\n");
 }
@@ -34,7 +37,10 @@ fn the_query_may_come_from_stdin_or_a_file() {
 #[test]
 fn the_pond_describes_itself() {
     let place = with_tables();
-    place.run(["sql", "SELECT path FROM pond.entries ORDER BY path"]).ok().prints("path\n/t\n/t/a.table\n/t/b.table\n");
+    place
+        .run(["sql", "SELECT path FROM pond.entries ORDER BY path"])
+        .ok()
+        .prints("path\n/t\n/t/a.table\n/t/b.table\n");
     place.run(["sql", "SELECT count(*) AS n FROM pond.versions"]).ok().prints("n\n2\n");
     place.run(["sql", "SELECT count(*) AS n FROM pond.transactions"]).ok().prints("n\n2\n");
 }
@@ -65,14 +71,25 @@ fn host_files_are_seen_where_the_command_line_names_them() {
     let place = with_tables();
     place.write("c.csv", "id\n2\n");
     place
-        .run(["sql", "--bind", "c=host+csv:c.csv", "SELECT name FROM '/t/a.table' JOIN c USING (id)"])
+        .run([
+            "sql",
+            "--bind",
+            "c=host+csv:c.csv",
+            "SELECT name FROM '/t/a.table' JOIN c USING (id)",
+        ])
         .ok()
         .prints("name\ntwo\n");
-    place.run(["sql", "--bind", "a=/t/a.table", "SELECT count(*) AS n FROM a"]).ok().prints("n\n2\n");
+    place
+        .run(["sql", "--bind", "a=/t/a.table", "SELECT count(*) AS n FROM a"])
+        .ok()
+        .prints("n\n2\n");
     place.run(["sql", "--bind", "c", "SELECT 1"]).fails(2);
     let empty = Place::empty();
     empty.write("c.csv", "id\n2\n");
-    empty.run(["cat", "host+csv:c.csv", "--sql", "SELECT sum(id) AS s FROM source"]).ok().prints("s\n2\n");
+    empty
+        .run(["cat", "host+csv:c.csv", "--sql", "SELECT sum(id) AS s FROM source"])
+        .ok()
+        .prints("s\n2\n");
 }
 
 #[test]
@@ -96,7 +113,10 @@ fn earlier_states_answer_too() {
     let place = with_tables();
     place.write("a.csv", "id,name\n1,changed\n");
     place.run(["copy", "host+csv+table:a.csv", "/t/a.table"]).ok();
-    place.run(["sql", "--as-of", "2", "SELECT count(*) AS n FROM '/t/a.table'"]).ok().prints("n\n2\n");
+    place
+        .run(["sql", "--as-of", "2", "SELECT count(*) AS n FROM '/t/a.table'"])
+        .ok()
+        .prints("n\n2\n");
     place.run(["sql", "SELECT count(*) AS n FROM '/t/a.table'"]).ok().prints("n\n1\n");
     let rows = place.run(["sql", "--format", "json", "SELECT * FROM '/t/a.table'"]).ok();
     assert_eq!(json(rows.text())[0]["name"], "changed");

@@ -23,7 +23,8 @@ pub(super) struct HostDirectory {
 impl HostDirectory {
     /// The directory, made when it is missing.
     pub(super) fn open(root: &Path) -> Result<Self> {
-        fs::create_dir_all(root).or_fail(|| format!("cannot make the directory `{}`", show(root)))?;
+        fs::create_dir_all(root)
+            .or_fail(|| format!("cannot make the directory `{}`", show(root)))?;
         Ok(Self { root: root.to_path_buf() })
     }
 

@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::datatypes::{DataType, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use query::format::{
-    Compression, Format, OpenedSource, SourceUrl, TableKind, open,
-};
+use query::format::{Compression, Format, OpenedSource, SourceUrl, TableKind, open};
 use tinyfs::{EntryType, Fs, NodePath, SeriesSpec};
 
 use super::CopyArgs;
@@ -85,9 +83,9 @@ pub(super) async fn plan(
     let mut sources = expand(fs, sources).await?;
     let dest_is_directory = super::super::is_directory(fs, dest).await?;
     // Several snapshots may go to one series, one version each.
-    let one_series = sources.iter().all(|source| {
-        matches!(source, Source::Table(url) if url.kind() == Some(TableKind::Series))
-    });
+    let one_series = sources.iter().all(
+        |source| matches!(source, Source::Table(url) if url.kind() == Some(TableKind::Series)),
+    );
     let into = dest.ends_with('/') || dest_is_directory || (sources.len() > 1 && !one_series);
     let mut steps = Vec::new();
     if into && !dest_is_directory {
@@ -104,7 +102,11 @@ pub(super) async fn plan(
     }
     for source in sources.drain(..) {
         let place = |name: &str| {
-            if into { tinyfs::path::join(dest.trim_end_matches('/'), name) } else { dest.to_owned() }
+            if into {
+                tinyfs::path::join(dest.trim_end_matches('/'), name)
+            } else {
+                dest.to_owned()
+            }
         };
         match source {
             Source::Stdin if into => {
@@ -113,7 +115,9 @@ pub(super) async fn plan(
             }
             Source::Stdin => steps.push(Step::Stdin { to: dest.to_owned() }),
             Source::Host(host) => host_steps(args, &host, into, place, &mut steps)?,
-            Source::Table(url) => steps.push(table_step(context, fs, args, url, into, place).await?),
+            Source::Table(url) => {
+                steps.push(table_step(context, fs, args, url, into, place).await?)
+            }
             Source::Pond(from) => pond_steps(fs, args, *from, place, &mut steps).await?,
         }
     }
@@ -150,8 +154,10 @@ fn refuse_twice(steps: &[Step]) -> Result<()> {
     let mut seen = HashSet::new();
     match steps.iter().find(|step| !seen.insert(step.to()) && !step.appends()) {
         None => Ok(()),
-        Some(step) => Err(CommandError::usage(format!("two sources would be copied to `{}`", step.to()))
-            .hint("copy them one after the other to make them versions of one file")),
+        Some(step) => {
+            Err(CommandError::usage(format!("two sources would be copied to `{}`", step.to()))
+                .hint("copy them one after the other to make them versions of one file"))
+        }
     }
 }
 
@@ -366,8 +372,10 @@ fn declare(
     let implied = tlogfs::implied_unit(to, schema, &column)
         .or_fail(|| format!("`{column}` can not be the time of `{to}`"))?;
     let unit = implied.or(args.series.time_unit).ok_or_else(|| {
-        CommandError::bad_input(format!("the times in column `{column}` are numbers without a unit"))
-            .hint("say it: --time-unit s, ms, us or ns")
+        CommandError::bad_input(format!(
+            "the times in column `{column}` are numbers without a unit"
+        ))
+        .hint("say it: --time-unit s, ms, us or ns")
     })?;
     let spec = args.series.spec(&column, unit, args.table.time_zone.as_deref());
     Ok(Declare { spec: Some(spec), floor: None })
@@ -379,8 +387,10 @@ fn only_time_column(schema: &Schema, to: &str) -> Result<String> {
         schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Timestamp(..)));
     match (times.next(), times.next()) {
         (Some(only), None) => Ok(only.name().clone()),
-        _ => Err(CommandError::usage(format!("`{to}` is a new series, and needs its time column named"))
-            .hint(format!("--time-column COLUMN; the columns are {}", names(schema).join(", ")))),
+        _ => Err(CommandError::usage(format!(
+            "`{to}` is a new series, and needs its time column named"
+        ))
+        .hint(format!("--time-column COLUMN; the columns are {}", names(schema).join(", ")))),
     }
 }
 
@@ -404,7 +414,9 @@ async fn parquet_schema(path: &Path) -> Result<Schema> {
         Ok(Ok(schema)) => Ok(schema),
         Ok(Err(error)) => {
             if find_io(&error) {
-                return Err(CommandError::failure(format!("cannot read `{}`", show(path))).because(error));
+                return Err(
+                    CommandError::failure(format!("cannot read `{}`", show(path))).because(error)
+                );
             }
             Err(CommandError::bad_input(fail()).because(error))
         }

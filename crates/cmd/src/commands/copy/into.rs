@@ -44,9 +44,8 @@ pub(super) async fn run(
         .write(async |fs| {
             let mut copied = Vec::with_capacity(steps.len());
             for step in &steps {
-                let done = apply(context, fs, step)
-                    .await
-                    .map_err(|error| explain(error, step.to()))?;
+                let done =
+                    apply(context, fs, step).await.map_err(|error| explain(error, step.to()))?;
                 copied.extend(done);
             }
             Ok(copied)
@@ -147,7 +146,9 @@ async fn refuse_table(fs: &Fs<dyn WriteStore>, to: &str) -> Result<()> {
                 "`{to}` is {}, and plain bytes are not",
                 found.node.entry_type
             ))
-            .hint(format!("say how the file is to be read: host+parquet+{word}:FILE, host+csv+{word}:FILE")))
+            .hint(format!(
+                "say how the file is to be read: host+parquet+{word}:FILE, host+csv+{word}:FILE"
+            )))
         }
         _ => Ok(()),
     }

@@ -42,7 +42,9 @@ use crate::table_args::{SeriesArgs, TableArgs};
 /// In a directory that is copied, symbolic links that stay inside it are kept
 /// as links on the way in; on the way out, links to files become files.
 #[derive(Args, Debug)]
-#[command(visible_alias = "cp", after_help = "\
+#[command(
+    visible_alias = "cp",
+    after_help = "\
 Examples:
   pond copy host:notes.txt /docs/notes.txt
   pond copy -r host:/data/reports /archive
@@ -54,7 +56,8 @@ Examples:
   pond copy /docs/notes.txt host:notes.txt
   pond copy '/sensors/**/*.series' host:export/
   pond copy --as-of 41 /docs/notes.txt -
-  pond copy /sensors/dock.series host+csv:dock.csv")]
+  pond copy /sensors/dock.series host+csv:dock.csv"
+)]
 pub(crate) struct CopyArgs {
     /// What to copy, and last where to
     #[arg(required = true, num_args = 2.., value_names = ["SOURCE", "DEST"], add = crate::args::pond_path())]

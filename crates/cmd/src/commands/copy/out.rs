@@ -47,15 +47,22 @@ fn pond_path(source: Operand) -> Result<String> {
             show(&host.path)
         ))
         .hint("cp copies files of this machine")),
-        Operand::Table(url) => {
-            Err(CommandError::usage(format!("`{url}` and the destination are both outside of the pond"))
-                .hint(format!("pond cat {} prints its rows", quote::shell(&url.to_string()))))
+        Operand::Table(url) => Err(CommandError::usage(format!(
+            "`{url}` and the destination are both outside of the pond"
+        ))
+        .hint(format!("pond cat {} prints its rows", quote::shell(&url.to_string())))),
+        Operand::Stdio => {
+            Err(CommandError::usage("standard input can only be copied into the pond"))
         }
-        Operand::Stdio => Err(CommandError::usage("standard input can only be copied into the pond")),
     }
 }
 
-async fn to_stdout(context: &Context, view: &View, args: &CopyArgs, paths: &[String]) -> Result<()> {
+async fn to_stdout(
+    context: &Context,
+    view: &View,
+    args: &CopyArgs,
+    paths: &[String],
+) -> Result<()> {
     let [path] = paths else {
         return Err(CommandError::usage("only one file at a time can go to standard output"));
     };
@@ -83,8 +90,13 @@ async fn to_host(
         && plan.iter().all(|one| one.from.node.entry_type.is_file());
     let to_file = one_file && !host.wants_directory && !host.path.is_dir();
     // A directory copied to a name that is free takes that name.
-    let renamed = !to_file && args.recursive && paths.len() == 1 && !host.path.exists()
-        && !host.wants_directory && args.strip_prefix.is_none() && !super::super::is_glob(&paths[0]);
+    let renamed = !to_file
+        && args.recursive
+        && paths.len() == 1
+        && !host.path.exists()
+        && !host.wants_directory
+        && args.strip_prefix.is_none()
+        && !super::super::is_glob(&paths[0]);
     let below_of = |one: &Outgoing| -> Option<String> {
         if !renamed {
             return Some(one.below.clone());
@@ -94,7 +106,11 @@ async fn to_host(
     };
     if args.dry_run {
         return dry_run(context, &plan, |one| {
-            if to_file { Some(host.path.clone()) } else { below_of(one).map(|below| host.path.join(below)) }
+            if to_file {
+                Some(host.path.clone())
+            } else {
+                below_of(one).map(|below| host.path.join(below))
+            }
         });
     }
     let mut totals = Totals::default();
@@ -159,9 +175,8 @@ async fn write_to(
     place: &Path,
 ) -> Result<u64> {
     let mut file = HostFile::create(place)?;
-    let fail = |error| {
-        CommandError::failure(format!("cannot write `{}`", show(place))).because(error)
-    };
+    let fail =
+        |error| CommandError::failure(format!("cannot write `{}`", show(place))).because(error);
     let bytes = write_file(context, view, from, args.version, &mut file, fail).await?;
     file.finish()?;
     Ok(bytes)
@@ -225,10 +240,7 @@ impl<W: Write> tokio::io::AsyncWrite for AtOnce<'_, W> {
         Poll::Ready(self.0.write(bytes))
     }
 
-    fn poll_flush(
-        mut self: Pin<&mut Self>,
-        _: &mut TaskContext<'_>,
-    ) -> Poll<std::io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<std::io::Result<()>> {
         Poll::Ready(self.0.flush())
     }
 
@@ -249,7 +261,10 @@ async fn rows_to<W: Write + Send>(
 ) -> Result<u64> {
     let session = context.session(view, crate::context::ALL_TIME)?;
     session.bind("source", &*from.path);
-    let rows = session.sql("SELECT * FROM source").await.or_fail(|| format!("cannot read `{}`", from.path))?;
+    let rows = session
+        .sql("SELECT * FROM source")
+        .await
+        .or_fail(|| format!("cannot read `{}`", from.path))?;
     let sink = row_sink(format, &rows.schema(), out, RowLimit::All, None)?;
     write_rows(rows, sink).await
 }
@@ -263,7 +278,9 @@ async fn to_table(
     url: &SourceUrl,
 ) -> Result<()> {
     let [path] = paths else {
-        return Err(CommandError::usage(format!("`{url}` is one file, and takes one table or series")));
+        return Err(CommandError::usage(format!(
+            "`{url}` is one file, and takes one table or series"
+        )));
     };
     if args.version.is_some() {
         return Err(CommandError::usage("--version gives stored bytes, which are not converted")
@@ -278,8 +295,11 @@ async fn to_table(
         Format::Ndjson => RowFormat::Ndjson,
         Format::Parquet => RowFormat::Parquet,
         other => {
-            return Err(CommandError::usage(format!("{} files can be read but not written", other.word()))
-                .hint("write csv, json, ndjson or parquet"));
+            return Err(CommandError::usage(format!(
+                "{} files can be read but not written",
+                other.word()
+            ))
+            .hint("write csv, json, ndjson or parquet"));
         }
     };
     if resolved.compression != Compression::Plain {

@@ -61,7 +61,8 @@ async fn base_of(fs: &Fs, source: &str) -> Result<String> {
     let absolute = if source.starts_with('/') { source.to_owned() } else { format!("/{source}") };
     let is_path = fs.resolve_link(source).await.is_ok();
     if is_path || !super::super::is_glob(source) {
-        let normal = tinyfs::path::normalise(&absolute).or_fail(|| format!("cannot copy `{source}`"))?;
+        let normal =
+            tinyfs::path::normalise(&absolute).or_fail(|| format!("cannot copy `{source}`"))?;
         return Ok(tinyfs::path::parent(&normal).unwrap_or("/").to_owned());
     }
     let names = absolute.split('/').take_while(|name| !super::super::is_glob(name));
@@ -80,7 +81,9 @@ fn strip(path: &str, prefix: &str) -> Result<String> {
         rest.strip_prefix(prefix).and_then(|below| below.strip_prefix('/'))
     };
     below.map(str::to_owned).ok_or_else(|| {
-        CommandError::usage(format!("`{path}` is not below `/{prefix}`, so its prefix can not be stripped"))
+        CommandError::usage(format!(
+            "`{path}` is not below `/{prefix}`, so its prefix can not be stripped"
+        ))
     })
 }
 
@@ -102,10 +105,12 @@ fn add<'a>(
             return Ok(());
         }
         if !args.recursive {
-            return Err(CommandError::usage(format!("`{}` is a directory", found.path)).hint(format!(
-                "`pond copy -r {}` copies it with all that is in it",
-                quote::shell(&found.path)
-            )));
+            return Err(CommandError::usage(format!("`{}` is a directory", found.path)).hint(
+                format!(
+                    "`pond copy -r {}` copies it with all that is in it",
+                    quote::shell(&found.path)
+                ),
+            ));
         }
         let inside = fs.list(&found.path).await;
         let inside = inside.or_fail(|| format!("cannot list `{}`", found.path))?;
@@ -140,7 +145,9 @@ async fn add_link(
             context.say(&format!("{}: link that leads nowhere, left out", found.path));
         }
         Err(error) => {
-            return Err(CommandError::failure(format!("cannot follow `{}`", found.path)).because(error));
+            return Err(
+                CommandError::failure(format!("cannot follow `{}`", found.path)).because(error)
+            );
         }
     }
     Ok(())

@@ -133,8 +133,9 @@ pub(super) async fn dry_run(context: &Context, fs: &Fs, steps: &[Step]) -> Resul
             Ok(found) => Some(found),
             Err(tinyfs::Error::NotFound { .. }) => None,
             Err(error) => {
-                return Err(CommandError::failure(format!("cannot copy to `{}`", step.to()))
-                    .because(error));
+                return Err(
+                    CommandError::failure(format!("cannot copy to `{}`", step.to())).because(error)
+                );
             }
         };
         let what = match (&before, step) {
@@ -149,7 +150,9 @@ pub(super) async fn dry_run(context: &Context, fs: &Fs, steps: &[Step]) -> Resul
         let from = match step {
             Step::Directory(_) => String::new(),
             Step::Link { target, .. } => format!(" (link to {target})"),
-            Step::File { from, .. } | Step::Parquet { from, .. } => format!(" (from {})", show(from)),
+            Step::File { from, .. } | Step::Parquet { from, .. } => {
+                format!(" (from {})", show(from))
+            }
             Step::Stdin { .. } => " (from standard input)".to_owned(),
             Step::Rows { from, .. } => {
                 format!(" (from {}, {})", from.url(), quantity::counted(from.report().rows, "row"))

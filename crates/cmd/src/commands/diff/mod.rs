@@ -82,8 +82,7 @@ pub(crate) async fn run(context: &Context, args: &DiffArgs) -> Result<()> {
     let before = context.view(&pond, Some(args.before)).await?;
     let after = context.view(&pond, Some(args.after)).await?;
     let fail = || format!("cannot compare {} with {}", args.before, args.after);
-    let differences =
-        before.state.diff(&after.state, args.path.as_deref()).await.or_fail(fail)?;
+    let differences = before.state.diff(&after.state, args.path.as_deref()).await.or_fail(fail)?;
     let mut shown = Vec::with_capacity(differences.len());
     for difference in differences {
         let mut one = show(difference);
@@ -168,15 +167,17 @@ async fn rows_of(
     shown.columns_removed = missing_in(&schemas.0, &schemas.1);
     shown.columns_added = missing_in(&schemas.1, &schemas.0);
     let spec = SeriesSpec::read_from(&later.node.attributes).or_fail(fail)?;
-    let key: Vec<String> = spec.filter(|spec| !spec.append).map(|spec| spec.key).unwrap_or_default();
+    let key: Vec<String> =
+        spec.filter(|spec| !spec.append).map(|spec| spec.key).unwrap_or_default();
     let columns = common_columns(&schemas.0, &schemas.1, &key);
     if columns.is_empty() {
         return Ok(());
     }
-    let key_columns = match key.iter().filter(|name| columns.iter().any(|c| c.name == **name)).count() {
-        0 => columns.len(),
-        count => count,
-    };
+    let key_columns =
+        match key.iter().filter(|name| columns.iter().any(|c| c.name == **name)).count() {
+            0 => columns.len(),
+            count => count,
+        };
     let earlier = sorted(&sessions.0, &path, &columns, key_columns).await?;
     let later = sorted(&sessions.1, &path, &columns, key_columns).await?;
     shown.rows = Some(rows::compare(earlier, later, key_columns).await?);
@@ -229,11 +230,12 @@ async fn sorted(
         .iter()
         .map(|column| {
             let name = quote::sql_name(&column.name);
-            column.cast.map_or_else(|| name.clone(), |cast| format!("CAST({name} AS {cast}) AS {name}"))
+            column
+                .cast
+                .map_or_else(|| name.clone(), |cast| format!("CAST({name} AS {cast}) AS {name}"))
         })
         .collect();
-    let order: Vec<String> =
-        (1..=key_columns).map(|at| format!("{at} ASC NULLS FIRST")).collect();
+    let order: Vec<String> = (1..=key_columns).map(|at| format!("{at} ASC NULLS FIRST")).collect();
     let text = format!(
         "SELECT {} FROM {} ORDER BY {}",
         selected.join(", "),

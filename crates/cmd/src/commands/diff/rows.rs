@@ -150,7 +150,8 @@ impl Cursor {
                         .convert_columns(columns)
                         .or_fail(|| "these rows can not be compared".to_owned())
                 };
-                let (key, value) = batch.columns().split_at(self.key_columns.min(batch.num_columns()));
+                let (key, value) =
+                    batch.columns().split_at(self.key_columns.min(batch.num_columns()));
                 self.batch = Some(Encoded {
                     keys: encode(&self.keys, key)?,
                     values: if value.is_empty() {

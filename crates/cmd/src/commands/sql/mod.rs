@@ -98,8 +98,10 @@ async fn session(context: &Context, args: &SqlArgs, view: &View) -> Result<Sessi
                 super::copy::tell(context, opened.report());
             }
             Operand::Host(_) | Operand::Stdio => {
-                return Err(CommandError::usage(format!("`{what}` does not say how it is to be read"))
-                    .hint(format!("--bind {name}=host+csv:FILE")));
+                return Err(CommandError::usage(format!(
+                    "`{what}` does not say how it is to be read"
+                ))
+                .hint(format!("--bind {name}=host+csv:FILE")));
             }
         }
     }
@@ -124,8 +126,9 @@ fn read_query(from: impl std::io::Read, shown: &str) -> Result<String> {
     if bytes.len() as u64 > MAX_QUERY_BYTES {
         return Err(CommandError::bad_input(format!("the query in {shown} is longer than 16 MiB")));
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|error| CommandError::bad_input(format!("the query in {shown} is not UTF-8")).because(error))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        CommandError::bad_input(format!("the query in {shown} is not UTF-8")).because(error)
+    })?;
     if text.trim().is_empty() {
         return Err(CommandError::usage(format!("there is no query in {shown}"))
             .hint("pond sql \"SELECT * FROM '/path'\""));

@@ -31,10 +31,46 @@ A query ends with a semicolon. Tables are paths in quotes: FROM '/sensors/dock.s
 
 /// Words that complete; what a reader of a pond types most.
 const WORDS: [&str; 40] = [
-    "SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "LIMIT", "JOIN", "LEFT JOIN", "FULL OUTER JOIN",
-    "ON", "USING", "AS", "AND", "OR", "NOT", "NULL", "IS", "IN", "BETWEEN", "CASE", "WHEN", "THEN",
-    "ELSE", "END", "DISTINCT", "HAVING", "UNION ALL", "WITH", "EXPLAIN", "count(", "sum(", "avg(",
-    "min(", "max(", "date_trunc(", "date_bin(", "DESC", "ASC", "pond.entries", "pond.transactions",
+    "SELECT",
+    "FROM",
+    "WHERE",
+    "GROUP BY",
+    "ORDER BY",
+    "LIMIT",
+    "JOIN",
+    "LEFT JOIN",
+    "FULL OUTER JOIN",
+    "ON",
+    "USING",
+    "AS",
+    "AND",
+    "OR",
+    "NOT",
+    "NULL",
+    "IS",
+    "IN",
+    "BETWEEN",
+    "CASE",
+    "WHEN",
+    "THEN",
+    "ELSE",
+    "END",
+    "DISTINCT",
+    "HAVING",
+    "UNION ALL",
+    "WITH",
+    "EXPLAIN",
+    "count(",
+    "sum(",
+    "avg(",
+    "min(",
+    "max(",
+    "date_trunc(",
+    "date_bin(",
+    "DESC",
+    "ASC",
+    "pond.entries",
+    "pond.transactions",
 ];
 
 /// Runs the shell until the user leaves.
@@ -75,13 +111,17 @@ pub(super) async fn run(
                 };
                 match result {
                     Ok(()) => {}
-                    Err(error) if error.kind() == crate::error::Kind::BrokenPipe => return Err(error),
+                    Err(error) if error.kind() == crate::error::Kind::BrokenPipe => {
+                        return Err(error);
+                    }
                     Err(error) => crate::suggest::complete(context, error).await.print(context),
                 }
             }
             Err(ReadlineError::Interrupted) => {}
             Err(ReadlineError::Eof) => break,
-            Err(error) => return Err(CommandError::failure("cannot read the next line").because(error)),
+            Err(error) => {
+                return Err(CommandError::failure("cannot read the next line").because(error));
+            }
         }
     }
     save_history(&mut editor, history);
@@ -115,9 +155,10 @@ async fn dot(view: &View, session: &Session, command: &str) -> Result<()> {
                 let node = &found.path.node;
                 if node.entry_type.is_tabular() {
                     let rows = node.newest.as_ref().and_then(|version| version.rows).unwrap_or(0);
-                    let written = node.newest.as_ref().map_or(String::new(), |version| {
-                        time_arg::short(version.written_us)
-                    });
+                    let written = node
+                        .newest
+                        .as_ref()
+                        .map_or(String::new(), |version| time_arg::short(version.written_us));
                     out.line(&format!(
                         "{}  {}  {rows} rows in the newest version, {written}",
                         quote::terminal(&found.path.path),
@@ -132,7 +173,11 @@ async fn dot(view: &View, session: &Session, command: &str) -> Result<()> {
                 session.schema_of(path).await.or_fail(|| format!("cannot read `{path}`"))?;
             for field in schema.fields() {
                 let null = if field.is_nullable() { "" } else { " not null" };
-                out.line(&format!("{}  {}{null}", quote::terminal(field.name()), field.data_type()))?;
+                out.line(&format!(
+                    "{}  {}{null}",
+                    quote::terminal(field.name()),
+                    field.data_type()
+                ))?;
             }
         }
         _ => {
@@ -204,7 +249,9 @@ impl Completer for PondHelper {
 /// Where the word before the cursor begins, and what it may become.
 fn candidates(known: &Known, before: &str) -> (usize, Vec<String>) {
     let begins = |c: char| c.is_whitespace() || "'\"(,=;".contains(c);
-    let start = before.rfind(begins).map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+    let start = before
+        .rfind(begins)
+        .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
     let word = &before[start..];
     let mut found: Vec<String> = Vec::new();
     if word.starts_with('/') {
@@ -213,7 +260,8 @@ fn candidates(known: &Known, before: &str) -> (usize, Vec<String>) {
         let lower = word.to_lowercase();
         let like = |name: &str| name.to_lowercase().starts_with(&lower);
         found.extend(known.columns.iter().filter(|name| like(name)).map(|name| {
-            let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+            let plain =
+                name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
             if plain { name.clone() } else { quote::sql_name(name) }
         }));
         found.extend(WORDS.iter().filter(|name| like(name)).map(|name| (*name).to_owned()));
@@ -226,7 +274,9 @@ fn history_file() -> Option<PathBuf> {
     let state = std::env::var_os("XDG_STATE_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state")))?;
+        .or_else(|| {
+            std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"))
+        })?;
     Some(state.join("pond").join("sql_history"))
 }
 
