@@ -313,7 +313,7 @@ fn classify(error: &(dyn StdError + 'static)) -> Kind {
         use tinyfs::Error as E;
         return match error {
             E::NotFound { .. } | E::NoSuchVersion { .. } | E::NoSuchName { .. } => Kind::NotFound,
-            E::Damaged { .. } => Kind::Damage,
+            error if error.is_damage() => Kind::Damage,
             E::BadName { .. } | E::BadPath { .. } | E::BadPattern { .. } => Kind::BadInput,
             _ => Kind::Failure,
         };

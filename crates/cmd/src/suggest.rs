@@ -78,7 +78,7 @@ fn hint_for(error: &CommandError) -> Option<String> {
         tinyfs::Error::NoSuchVersion { path, .. } => {
             Some(format!("`pond show {}` lists its versions", quote::shell(path)))
         }
-        tinyfs::Error::Damaged { .. } => Some("`pond fsck` says what is damaged".to_owned()),
+        error if error.is_damage() => Some("`pond fsck` says what is damaged".to_owned()),
         tinyfs::Error::WrongType { .. } => {
             Some("a name keeps its type; use another name".to_owned())
         }
