@@ -70,27 +70,30 @@ impl Series {
 }
 
 impl Point {
-    /// A single reading.
-    #[must_use]
-    pub(crate) const fn reading(time_us: i64, value: f64) -> Self {
-        Self { time_us, min: value, mean: value, max: value }
-    }
-
-    /// The least, mean and greatest of several readings.
+    /// The least, mean and greatest of one reading or several.
     #[must_use]
     pub(crate) const fn reduced(time_us: i64, min: f64, mean: f64, max: f64) -> Self {
         Self { time_us, min, mean, max }
-    }
-
-    /// A place where the line is broken.
-    #[must_use]
-    pub(crate) const fn gap(time_us: i64) -> Self {
-        Self::reading(time_us, f64::NAN)
     }
 
     /// Whether the line is broken here.
     #[must_use]
     pub(crate) fn is_gap(&self) -> bool {
         !(self.min.is_finite() && self.mean.is_finite() && self.max.is_finite())
+    }
+}
+
+#[cfg(test)]
+impl Point {
+    /// A single reading.
+    #[must_use]
+    pub(crate) const fn reading(time_us: i64, value: f64) -> Self {
+        Self { time_us, min: value, mean: value, max: value }
+    }
+
+    /// A place where the line is broken.
+    #[must_use]
+    pub(crate) const fn gap(time_us: i64) -> Self {
+        Self::reading(time_us, f64::NAN)
     }
 }

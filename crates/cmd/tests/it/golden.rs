@@ -81,6 +81,16 @@ fn every_number_equals_that_of_an_independent_engine() {
         }
         wrong.extend(differences(ran.text(), &answer).map(|what| format!("{name}: {what}")));
     }
+    // A chart says in words what it shows.
+    place.run(["plot", "/tides/noyo.series", "--svg", "tides.svg"]).ok();
+    let svg = String::from_utf8(place.read("tides.svg")).unwrap();
+    let answer = std::fs::read_to_string(golden.join("answers/tides_union.csv")).unwrap();
+    let (rest, greatest) = answer.trim_end().rsplit_once(',').unwrap();
+    let (_, least) = rest.rsplit_once(',').unwrap();
+    let words = format!("water_level_m: {least} to {greatest}.</desc>");
+    if !svg.contains(&words) {
+        wrong.push(format!("no {words:?} in the chart"));
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
