@@ -47,6 +47,14 @@ impl fmt::Debug for WriteView {
     }
 }
 
+impl Drop for WriteView {
+    /// The file system may have been handed out and live on; what the
+    /// transaction leaves is cleared here, while the lock is held.
+    fn drop(&mut self) {
+        self.transaction.discard();
+    }
+}
+
 impl WriteView {
     /// The file system. What is changed through it is seen through it at once
     /// and by others when it is committed.
@@ -139,6 +147,7 @@ impl Pond {
             log.refresh().await.map_err(Error::log("cannot read the pond's log"))?;
             self.begin(&log)?
         };
+        view.transaction.leave();
         let value = work(&view).await?;
         let changes = self.rehearsed(&view).await?;
         Ok((value, changes))

@@ -21,6 +21,7 @@ use crate::spool::Spool;
 pub(crate) struct Written {
     files: LargeFiles,
     kept: AtomicBool,
+    left: AtomicBool,
     /// By hash: whether the file was made here, and whether a version names it.
     large: Mutex<HashMap<ContentHash, Large>>,
 }
@@ -39,11 +40,35 @@ impl fmt::Debug for Written {
 
 impl Written {
     pub(crate) fn new(files: LargeFiles) -> Self {
-        Self { files, kept: AtomicBool::new(false), large: Mutex::default() }
+        Self {
+            files,
+            kept: AtomicBool::new(false),
+            left: AtomicBool::new(false),
+            large: Mutex::default(),
+        }
     }
 
     pub(crate) fn keep(&self) {
         self.kept.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes away what was made here and stays unnamed, unless it is to be left.
+    pub(crate) fn discard(&self) {
+        let kept = self.kept.load(Ordering::Relaxed);
+        for (hash, large) in self.large().drain() {
+            if !large.made || (kept && large.named) || self.left.load(Ordering::Relaxed) {
+                continue;
+            }
+            // What stays behind is only space: vacuum finds it.
+            if let Err(error) = self.files.discard(hash) {
+                diagnostics::log_debug!("content {hash} is left behind: {error}", hash, error);
+            }
+        }
+    }
+
+    /// Leaves everything to vacuum.
+    pub(crate) fn leave(&self) {
+        self.left.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn has(&self, hash: ContentHash) -> bool {
@@ -69,16 +94,7 @@ impl Written {
 
 impl Drop for Written {
     fn drop(&mut self) {
-        let kept = self.kept.load(Ordering::Relaxed);
-        for (hash, large) in self.large().drain() {
-            if !large.made || (kept && large.named) {
-                continue;
-            }
-            // What stays behind is only space: vacuum finds it.
-            if let Err(error) = self.files.discard(hash) {
-                diagnostics::log_debug!("content {hash} is left behind: {error}", hash, error);
-            }
-        }
+        self.discard();
     }
 }
 

@@ -100,6 +100,19 @@ impl Transaction {
         self.written.keep();
     }
 
+    /// Takes away the large contents that it made and that nothing committed
+    /// names. It happens on dropping too; whoever holds the pond's lock calls
+    /// it before letting go, for after that another writer may have named them.
+    pub fn discard(&self) {
+        self.written.discard();
+    }
+
+    /// Leaves large contents that it made to vacuum: for a transaction without
+    /// the pond's lock, which can not know who else names them.
+    pub fn leave(&self) {
+        self.written.leave();
+    }
+
     /// Adds a run that stands for versions `covers` of a series, without
     /// changing what the series says.
     ///

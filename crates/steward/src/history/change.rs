@@ -71,7 +71,7 @@ pub(super) async fn changes_in(snapshot: &Snapshot, txn_seq: u64) -> Result<Vec<
         before.apply(link.row);
     }
     let versions = versions.into_iter().map(|version| version.row).collect();
-    Ok(changes(before, links, versions))
+    Ok(changes(&before, links, versions))
 }
 
 /// What rows that are not committed yet would change in `base`.
@@ -80,10 +80,10 @@ pub(crate) async fn changes_of(
     links: Vec<LinkRow>,
     versions: Vec<VersionRow>,
 ) -> Result<Vec<Change>> {
-    Ok(changes(Paths::of(base).await?, links, versions))
+    Ok(changes(&Paths::of(base).await?, links, versions))
 }
 
-fn changes(before: Paths, links: Vec<LinkRow>, versions: Vec<VersionRow>) -> Vec<Change> {
+fn changes(before: &Paths, links: Vec<LinkRow>, versions: Vec<VersionRow>) -> Vec<Change> {
     let mut after = before.clone();
     for link in &links {
         after.apply(link.clone());
@@ -106,7 +106,7 @@ fn changes(before: Paths, links: Vec<LinkRow>, versions: Vec<VersionRow>) -> Vec
             (Some(_), Some(from), _) => ChangeKind::Moved { from },
         };
         if link.child.is_some() {
-            changes.extend(replaced(&before, &after, link.parent, &link.name));
+            changes.extend(replaced(before, &after, link.parent, &link.name));
         }
         changes.push(Change { path: is.or(was), node, entry_type: link.entry_type, kind });
     }

@@ -64,6 +64,15 @@ pub enum DifferenceKind {
     },
 }
 
+/// What was written of a node between two states.
+struct Touched {
+    entry_type: EntryType,
+    /// The lowest and the highest version added.
+    versions: Option<(u64, u64)>,
+    /// Whether its own row was written.
+    itself: bool,
+}
+
 impl ReadView {
     /// What is different in `later`, at `path` and below when one is named;
     /// ordered by path.
@@ -103,8 +112,7 @@ impl ReadView {
         before: &Paths,
         after: &Paths,
     ) -> Result<Vec<Difference>> {
-        // For each node: the lowest and highest version added, and whether its own row was.
-        let mut nodes: HashMap<NodeId, (Option<(u64, u64)>, bool, EntryType)> = HashMap::new();
+        let mut nodes: HashMap<NodeId, Touched> = HashMap::new();
         let mut rows = later.snapshot().versions_since(self.txn_seq());
         while let Some(row) =
             rows.try_next().await.map_err(Error::log("cannot read the versions in the log"))?
@@ -113,19 +121,21 @@ impl ReadView {
                 continue;
             }
             let (node, number) = (row.row.node, row.row.version);
-            let seen = nodes.entry(node).or_insert((None, false, row.row.entry_type));
+            let entry_type = row.row.entry_type;
+            let seen =
+                nodes.entry(node).or_insert(Touched { entry_type, versions: None, itself: false });
             if number == 0 {
-                seen.1 = true;
-            } else {
-                let (low, high) = seen.0.unwrap_or((number, number));
-                seen.0 = Some((low.min(number), high.max(number)));
+                seen.itself = true;
+            } else if entry_type.is_file() || entry_type.is_dynamic() {
+                let (low, high) = seen.versions.unwrap_or((number, number));
+                seen.versions = Some((low.min(number), high.max(number)));
             }
         }
         let mut found = Vec::new();
-        for (node, (versions, own, entry_type)) in nodes {
+        for (node, Touched { entry_type, versions, itself }) in nodes {
             let there_before = node == before.root() || before.path(node).is_some();
             let Some(path) = after.path(node).filter(|_| there_before) else { continue };
-            if own {
+            if itself {
                 let kind = DifferenceKind::Attributes { entry_type };
                 found.push(Difference { path: path.clone(), node, kind });
             }

@@ -1,9 +1,10 @@
 //! Random histories against a plain map of paths, across commits, abandoned
-//! transactions and reopening.
+//! transactions, reopening, compaction and prunes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use oplog::maintenance::Policy;
 use proptest::prelude::*;
 use tlogfs::View;
 
@@ -17,6 +18,8 @@ enum Step {
     Commit,
     Abandon,
     Reopen,
+    Compact,
+    Prune(u8),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -29,6 +32,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => Just(Step::Commit),
         1 => Just(Step::Abandon),
         1 => Just(Step::Reopen),
+        1 => Just(Step::Compact),
+        1 => (0..8_u8).prop_map(Step::Prune),
     ];
     prop::collection::vec(step, 1..25)
 }
@@ -40,7 +45,9 @@ fn path(file: u8) -> String {
     format!("/d{}/f{file}", file % 2)
 }
 
-async fn check(fs: &tinyfs::Fs, model: &Model) {
+/// Compares a state with the model. A prune may have dropped versions that were
+/// no longer the newest.
+async fn check(fs: &tinyfs::Fs, model: &Model, pruned: bool) {
     let mut found = Vec::new();
     for dir in fs.list("/").await.unwrap() {
         found.extend(fs.list(&dir.path).await.unwrap().into_iter().map(|file| file.path));
@@ -49,8 +56,9 @@ async fn check(fs: &tinyfs::Fs, model: &Model) {
     for (path, versions) in model {
         let numbers: Vec<_> =
             fs.versions(path).await.unwrap().iter().map(|version| version.number).collect();
-        assert_eq!(numbers, (1..=versions.len() as u64).collect::<Vec<_>>());
-        for (number, (size, fill)) in (1..).zip(versions) {
+        let first = if pruned { numbers[0] } else { 1 };
+        assert_eq!(numbers, (first..=versions.len() as u64).collect::<Vec<_>>());
+        for (number, (size, fill)) in (1..).zip(versions).filter(|(number, _)| *number >= first) {
             let mut bytes = Vec::new();
             let mut reader = fs.open_version(path, Some(number)).await.unwrap();
             tokio::io::AsyncReadExt::read_to_end(&mut reader, &mut bytes).await.unwrap();
@@ -70,6 +78,7 @@ async fn run(steps: Vec<Step>) {
     let mut model = committed.clone();
     let mut transaction = log.begin();
     let mut fill = 0_u8;
+    let mut pruned = false;
     for step in steps {
         let fs = fs_of(&transaction);
         match step {
@@ -102,27 +111,59 @@ async fn run(steps: Vec<Step>) {
                 history.push((log.log.snapshot().txn_seq(), committed.clone()));
                 transaction = log.begin();
             }
-            Step::Abandon | Step::Reopen => {
-                if matches!(step, Step::Reopen) {
-                    log.reopen().await;
+            Step::Abandon | Step::Reopen | Step::Compact | Step::Prune(_) => {
+                match step {
+                    Step::Reopen => log.reopen().await,
+                    Step::Compact => upkeep(&mut log).await,
+                    Step::Prune(back) => pruned |= prune(&mut log, back, &mut history).await,
+                    _ => {}
                 }
                 model = committed.clone();
                 transaction = log.begin();
             }
         }
-        check(&fs_of(&transaction).read_only(), &model).await;
+        check(&fs_of(&transaction).read_only(), &model, pruned).await;
     }
     drop(transaction);
     log.reopen().await;
-    check(&log.fs(), &committed).await;
+    check(&log.fs(), &committed, pruned).await;
     for (txn_seq, model) in history {
         let view = Arc::new(View::new(log.log.snapshot().as_of(txn_seq).unwrap()));
-        check(&tinyfs::Fs::new(view).read_only(), &model).await;
+        check(&tinyfs::Fs::new(view).read_only(), &model, pruned).await;
     }
 }
 
+/// Merges every file that can be, and drops what nothing names.
+async fn upkeep(log: &mut TestLog) {
+    let policy = Policy {
+        small_files: 2,
+        fan_in: 2,
+        checkpoint_every: 3,
+        retention_us: 0,
+        large_files: true,
+        ..Policy::default()
+    };
+    let now_us = i64::MAX / 4;
+    let plan = log.log.plan_maintenance(&policy, now_us).await.unwrap();
+    let monitor = diagnostics::silent();
+    log.log.perform_maintenance(&plan, &policy, now_us, &monitor).await.unwrap();
+}
+
+/// Forgets what is older than `back` transactions ago.
+async fn prune(log: &mut TestLog, back: u8, history: &mut Vec<(u64, Model)>) -> bool {
+    let newest = log.log.head().txn_seq;
+    // There is nothing to forget, or it is forgotten already.
+    let Ok(plan) = log.log.plan_prune(newest.saturating_sub(u64::from(back))) else {
+        return false;
+    };
+    log.log.prune(&plan, 0).await.unwrap();
+    history.retain(|(txn_seq, _)| *txn_seq >= plan.oldest);
+    upkeep(log).await;
+    true
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
     fn random_histories_match_a_plain_map(steps in steps()) {

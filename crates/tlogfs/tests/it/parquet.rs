@@ -51,7 +51,7 @@ async fn rows_come_back_as_they_were_written() {
     assert_eq!(append(&fs, "/s", None, vec![second.clone()]).await.unwrap().version, 2);
 
     let read: Vec<_> = fs.read_batches("/s", Some(1)).await.unwrap().try_collect().await.unwrap();
-    assert_eq!(data::rows_of(&read), data::rows_of(&[first.clone()]));
+    assert_eq!(data::rows_of(&read), data::rows_of(std::slice::from_ref(&first)));
     let all: Vec<_> = fs.read_batches("/s", None).await.unwrap().try_collect().await.unwrap();
     assert_eq!(data::rows_of(&all), data::rows_of(&[first, second]));
 
