@@ -111,7 +111,7 @@ pub(crate) async fn run(context: &Context, args: &PlotArgs) -> Result<()> {
     let mut series = Vec::new();
     for source in &sources {
         for column in columns(args, source)? {
-            series.push(reduce(&session, source, &column, start, step_us, several).await?);
+            series.push(reduce(&session, source, &column, (start, end), step_us, several).await?);
         }
     }
     if series.is_empty() {
@@ -254,7 +254,7 @@ async fn reduce(
     session: &Session,
     source: &Source,
     column: &str,
-    start: i64,
+    (start, end): (i64, i64),
     step_us: i64,
     several: bool,
 ) -> Result<Series> {
@@ -281,7 +281,9 @@ async fn reduce(
             max.as_primitive::<Float64Type>(),
         );
         for row in 0..batch.num_rows() {
-            let time_us = start + bucket.value(row) * step_us + step_us / 2;
+            // The last bucket reaches beyond the last reading, the axis does not.
+            let middle = start + bucket.value(row) * step_us + step_us / 2;
+            let time_us = middle.min(end);
             points.push(Point::reduced(time_us, min.value(row), mean.value(row), max.value(row)));
         }
     }
