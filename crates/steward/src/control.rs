@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -84,6 +85,9 @@ impl Control {
         let mut file = tempfile::Builder::new()
             .prefix(".")
             .suffix(".new")
+            // As any program makes a file (the process's umask takes away):
+            // whoever may read the pond may read these.
+            .permissions(fs::Permissions::from_mode(0o666))
             .tempfile_in(directory)
             .map_err(fail)?;
         file.write_all(&text).map_err(fail)?;
