@@ -9,7 +9,7 @@ use std::io::Write;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr};
 
 use super::{RowLimit, RowSink, cell};
 use crate::error::{CommandError, Result};
@@ -50,12 +50,14 @@ impl<W: Write> TableSink<W> {
             .iter()
             .map(|field| quote::terminal(field.name()).into_owned())
             .collect();
+        // The plans of EXPLAIN are read line by line, and whole.
+        let is_plan = names == ["plan_type", "plan"];
         Ok(Self {
             out,
             names,
             right: cell::right_aligned(schema),
             limit,
-            terminal_width,
+            terminal_width: terminal_width.filter(|_| !is_plan),
             widths: None,
             sample: Vec::new(),
             rows: 0,
@@ -76,7 +78,14 @@ impl<W: Write> TableSink<W> {
         let widths = self.widths.clone().unwrap_or_default();
         let cut = self.terminal_width.is_some();
         for cells in std::mem::take(&mut self.sample) {
-            self.write_line(&line(&cells, &widths, &self.right, cut))?;
+            let height = cells.iter().map(|cell| cell.split('\n').count()).max().unwrap_or(1);
+            for at in 0..height {
+                let part: Vec<String> = cells
+                    .iter()
+                    .map(|cell| cell.split('\n').nth(at).unwrap_or_default().to_owned())
+                    .collect();
+                self.write_line(&line(&part, &widths, &self.right, cut))?;
+            }
         }
         Ok(())
     }
@@ -85,7 +94,7 @@ impl<W: Write> TableSink<W> {
         let mut widths: Vec<usize> = self.names.iter().map(|name| name.width()).collect();
         for cells in &self.sample {
             for (width, cell) in widths.iter_mut().zip(cells) {
-                *width = (*width).max(cell.width());
+                *width = cell.split('\n').map(UnicodeWidthStr::width).fold(*width, usize::max);
             }
         }
         if let Some(terminal) = self.terminal_width {
@@ -114,7 +123,7 @@ impl<W: Write> RowSink for TableSink<W> {
             }
             let mut cells = Vec::with_capacity(formatters.len());
             for formatter in &formatters {
-                cells.push(quote::terminal(&cell::text(formatter, row)?).into_owned());
+                cells.push(lines_of(&cell::text(formatter, row)?));
             }
             self.sample.push(cells);
             self.rows += 1;
@@ -138,6 +147,13 @@ impl<W: Write> RowSink for TableSink<W> {
         };
         writeln!(self.out, "{end}").and_then(|()| self.out.flush()).map_err(CommandError::stdout)
     }
+}
+
+/// The lines of a value, control characters in them escaped; the last line
+/// break of a text ends its last line.
+fn lines_of(text: &str) -> String {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.split('\n').map(quote::terminal).collect::<Vec<_>>().join("\n")
 }
 
 fn line(cells: &[String], widths: &[usize], right: &[bool], cut: bool) -> String {

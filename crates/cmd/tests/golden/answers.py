@@ -28,7 +28,7 @@ RELATIONS = {
     "edition_2": "SELECT time::TIMESTAMPTZ AS time, water_level_m::DOUBLE AS level"
     " FROM read_csv('{data}/tides/noyo-harbor-edition-2.csv.zst', all_varchar = true)",
     "tides": "SELECT * FROM edition_2 UNION ALL"
-    " SELECT * FROM edition_1 WHERE time NOT IN (SELECT time FROM edition_2)",
+    " SELECT * FROM edition_1 WHERE time NOT IN (SELECT time FROM edition_2) ORDER BY time",
     "high_low": "SELECT time::TIMESTAMPTZ AS time, tide, water_level_m::DOUBLE AS level"
     " FROM read_csv('{data}/tides/noyo-harbor-high-low.csv', all_varchar = true)",
     # UTC+1 all year: `Etc/GMT-1` in the database of zones.
@@ -147,7 +147,8 @@ def connection():
     con = duckdb.connect()
     con.execute("SET autoinstall_known_extensions = false")
     con.execute("SET TimeZone = 'UTC'")
-    con.execute("SET preserve_insertion_order = true")
+    # One thread and ordered tables, so that sums are added up in one order.
+    con.execute("SET threads = 1")
     for name, select in RELATIONS.items():
         con.execute(f"CREATE TABLE {name} AS {select.replace('{data}', str(DATA))}")
     dock = [
@@ -159,7 +160,7 @@ def connection():
         "CREATE TABLE dock AS SELECT time, arg_max(level, edition) AS level,"
         # The whole row of the newest edition wins, its missing values too.
         " arg_max(struct_pack(s := salinity), edition).s AS salinity FROM dock_all"
-        " WHERE time >= TIMESTAMPTZ '2000-01-01 00:00:00+00' GROUP BY time"
+        " WHERE time >= TIMESTAMPTZ '2000-01-01 00:00:00+00' GROUP BY time ORDER BY time"
     )
     well = [
         WELL.format(pressure=pressure, level=level, data=DATA, file=file)

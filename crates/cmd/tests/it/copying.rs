@@ -134,6 +134,8 @@ fn globs_keep_their_shape_on_the_way_out() {
     place.run(["copy", "--strip-prefix", "/data/x", "/data/x/**/*.txt", "host:flat/"]).ok();
     assert_eq!(place.read("flat/deep/2.txt"), b"/data/x/deep/2.txt");
     place.run(["copy", "--strip-prefix", "/data/x", "/data/**/*.txt", "host:flat/"]).fails(2);
+    place.run(["copy", "/data/**", "host:all"]).ok().says("3 files copied");
+    place.run(["copy", "-r", "/data/**", "host:again"]).ok().says("3 files copied");
     place.run(["copy", "/data/**/*.csv", "host:out"]).fails(3).says("nothing matches");
     place
         .run(["copy", "--dry-run", "/data/x/1.txt", "host:dry"])

@@ -3,7 +3,7 @@
 //! Always true: nothing is written while the plan is made, and two files never
 //! go to one place.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures::future::BoxFuture;
 use tinyfs::{Fs, NodePath};
@@ -32,7 +32,12 @@ pub(super) async fn plan(
     let mut plan = Vec::new();
     for source in sources {
         let base = base_of(fs, source).await?;
+        let is_glob = super::super::is_glob(source) && fs.resolve_link(source).await.is_err();
         for found in super::super::expand(fs, source).await? {
+            // The files in it that match are there in their own right.
+            if is_glob && found.node.entry_type.is_directory() && !args.recursive {
+                continue;
+            }
             let below = match &args.strip_prefix {
                 Some(prefix) => strip(&found.path, prefix)?,
                 None => strip(&found.path, &base)?,
@@ -40,6 +45,8 @@ pub(super) async fn plan(
             add(context, fs, args, found, below, &mut plan).await?;
         }
     }
+    let mut seen = HashSet::new();
+    plan.retain(|one| seen.insert((one.below.clone(), one.from.path.clone())));
     let mut taken: HashMap<&str, &str> = HashMap::new();
     for one in &plan {
         if let Some(other) = taken.insert(&one.below, &one.from.path)
