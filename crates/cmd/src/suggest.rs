@@ -33,6 +33,11 @@ pub(crate) async fn complete(context: &Context, error: CommandError) -> CommandE
     if let Some(tinyfs::Error::NotFound { path, deepest }) = error.find() {
         let (path, deepest) = (path.clone(), deepest.clone());
         return match nearest_path(context, &path, &deepest).await {
+            // The newest state has it, so an earlier one was asked for.
+            Some(near) if near == path => error.hint(format!(
+                "it is there in the newest state; `pond show {}` tells since when",
+                quote::shell(&near)
+            )),
             Some(near) => error.hint(format!("did you mean `{}`?", quote::shell(&near))),
             None => {
                 let shell = quote::shell(&deepest).into_owned();
