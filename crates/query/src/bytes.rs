@@ -120,13 +120,13 @@ fn failed(error: std::io::Error) -> Error {
 }
 
 fn parquet_failed(error: parquet::errors::ParquetError) -> Error {
-    match error {
-        parquet::errors::ParquetError::External(inner) => {
-            match inner.downcast::<std::io::Error>() {
-                Ok(io) => failed(*io),
-                Err(inner) => Error::Write(Arc::new(std::io::Error::other(inner))),
-            }
+    // The writer wraps the output's error, sometimes twice.
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(cause) = next {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            return failed(std::io::Error::new(io.kind(), error));
         }
-        other => Error::Write(Arc::new(std::io::Error::other(other))),
+        next = cause.source();
     }
+    Error::Write(Arc::new(std::io::Error::other(error)))
 }

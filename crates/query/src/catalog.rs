@@ -21,6 +21,7 @@ use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, 
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::TableType;
 use diagnostics::log_warn;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use tinyfs::{Fs, Glob, GlobOptions, glob};
 use tokio::sync::OnceCell;
 
@@ -34,6 +35,9 @@ pub(crate) const CATALOG: &str = "duckpond";
 pub(crate) const PATHS: &str = "paths";
 /// The schema of what the pond says of itself.
 pub(crate) const SYSTEM: &str = "pond";
+
+/// Members of a glob opened at once.
+const CONCURRENT_MEMBERS: usize = 8;
 
 /// How many names an error suggests.
 const SUGGESTIONS: usize = 3;
@@ -149,12 +153,17 @@ impl Catalog {
         }
         let options = GlobOptions { hidden: false, follow: true };
         let mut matches = self.fs.matches(Glob::parse(path)?, options);
-        let mut members = Vec::new();
-        while let Some(found) = matches.next().await? {
-            if found.path.node.entry_type.is_tabular() {
-                members.push(Member::open(opener, &found.path, None).await?);
+        let mut found = Vec::new();
+        while let Some(next) = matches.next().await? {
+            if next.path.node.entry_type.is_tabular() {
+                found.push(next.path);
             }
         }
+        // Futures made beforehand: a closure over borrowed paths is not general
+        // enough for the compiler here.
+        let opening: Vec<_> = found.iter().map(|found| Member::open(opener, found, None)).collect();
+        let members: Vec<Member> =
+            stream::iter(opening).buffered(CONCURRENT_MEMBERS).try_collect().await?;
         if members.is_empty() {
             return Err(Error::NoMatch { pattern: path.to_owned() });
         }

@@ -58,6 +58,14 @@ pub enum Error {
         /// How many there are.
         count: usize,
     },
+    /// The query nests more than can be planned safely.
+    #[error("the query has more than {limit} {what}")]
+    TooDeep {
+        /// Of what it has too many.
+        what: &'static str,
+        /// How many it may have.
+        limit: usize,
+    },
     /// No table has this name.
     #[error("there is no table `{name}`")]
     NoSuchTable {
@@ -168,6 +176,9 @@ pub enum Error {
     /// A host file could not be read as a table.
     #[error(transparent)]
     Host(Arc<crate::format::Error>),
+    /// The history of transactions could not be read.
+    #[error("the history could not be read")]
+    History(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The bytes could not be written where they were to go.
     #[error("the bytes could not be written")]
     Write(#[source] Arc<std::io::Error>),

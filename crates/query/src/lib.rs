@@ -18,6 +18,7 @@ mod bytes;
 mod catalog;
 mod civil;
 mod content_store;
+mod depth;
 mod error;
 mod facts;
 mod options;

@@ -7,6 +7,7 @@
 //! fails and says which.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -33,6 +34,7 @@ use tokio::time::Sleep;
 use crate::catalog::{Binding, CATALOG, Catalog, OneCatalog, PATHS, PondCatalog};
 use crate::civil;
 use crate::content_store::{ContentStore, OnlyPond};
+use crate::depth;
 use crate::format::{self, HostSource, HostTable, OpenedSource, ReadOptions};
 use crate::provider::{Opener, PondTable};
 use crate::system::History;
@@ -42,7 +44,7 @@ use crate::{Error, Result, Rows, SessionOptions};
 const RECURSION_LIMIT: usize = 50;
 
 /// Footers kept, in bytes.
-const FOOTER_CACHE_BYTES: usize = 64 << 20;
+const FOOTER_CACHE_BYTES: usize = 32 << 20;
 
 /// How many holders of memory an error names.
 const NAMED_CONSUMERS: usize = 5;
@@ -283,6 +285,7 @@ fn config(options: &SessionOptions) -> SessionConfig {
 
 /// One statement, of a kind that only reads.
 fn parse(text: &str) -> Result<Statement> {
+    depth::check_text(text)?;
     let mut statements = DFParserBuilder::new(text)
         .with_recursion_limit(RECURSION_LIMIT)
         .build()
@@ -290,6 +293,7 @@ fn parse(text: &str) -> Result<Statement> {
     let count = statements.len();
     match statements.pop_front() {
         Some(statement) if count == 1 => {
+            depth::check_statement(&statement)?;
             only_reads(&statement)?;
             Ok(statement)
         }
@@ -352,7 +356,15 @@ impl Stream for Guarded {
             this.input = None;
             return Poll::Ready(Some(Err(error.into())));
         }
-        input.poll_next_unpin(cx).map(|next| {
+        // A decoder that panics on a damaged or hostile file ends this query
+        // alone.
+        let next = catch_unwind(AssertUnwindSafe(|| input.poll_next_unpin(cx)));
+        let Ok(next) = next else {
+            this.input = None;
+            let what = "a step of the query panicked: damaged content, or a defect".to_owned();
+            return Poll::Ready(Some(Err(DataFusionError::Internal(what))));
+        };
+        next.map(|next| {
             next.map(|batch| {
                 batch.map_err(|error| with_limit(error.into(), this.memory_limit_bytes).into())
             })

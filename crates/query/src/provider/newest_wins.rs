@@ -22,7 +22,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, make_comparator};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, make_comparator};
 use arrow::compute::{SortOptions, interleave_record_batch, partition};
 use arrow::datatypes::{Int64Type, SchemaRef, UInt64Type};
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -302,8 +302,8 @@ impl NewestWins {
             };
             // The common case, nothing superseded, keeps the arrays as they are.
             let untouched = groups.len() == rows && winners.iter().all(|(from, _)| *from == 1);
-            Some(if untouched {
-                batch.slice(0, winners.len())
+            Some(if untouched || output.is_empty() {
+                first_rows(&batch, winners.len())?
             } else {
                 interleave_record_batch(&[&held, &batch], &winners)?
             })
@@ -331,6 +331,15 @@ impl NewestWins {
     fn with_schema(&self, batch: RecordBatch) -> Result<RecordBatch> {
         Ok(batch.with_schema(Arc::clone(&self.schema))?)
     }
+}
+
+/// The first `count` rows of a batch; of one without columns, so many rows.
+fn first_rows(batch: &RecordBatch, count: usize) -> Result<RecordBatch> {
+    if batch.num_columns() > 0 {
+        return Ok(batch.slice(0, count));
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(count));
+    Ok(RecordBatch::try_new_with_options(batch.schema(), vec![], &options)?)
 }
 
 impl Stream for NewestWins {

@@ -22,6 +22,26 @@ pub(crate) fn clusters(ranges: &[TimeRange]) -> Vec<Vec<usize>> {
     groups
 }
 
+/// The spans of time that two or more of the ranges share, in order of time,
+/// apart from each other.
+pub(crate) fn shared_spans(ranges: &[TimeRange]) -> Vec<TimeRange> {
+    let mut sorted = ranges.to_vec();
+    sorted.sort_by_key(|range| (range.min_us, range.max_us));
+    let mut spans: Vec<TimeRange> = Vec::new();
+    let mut reach: Option<i64> = None;
+    for range in sorted {
+        if let Some(reach) = reach.filter(|&reach| range.min_us <= reach) {
+            let span = TimeRange { min_us: range.min_us, max_us: range.max_us.min(reach) };
+            match spans.last_mut() {
+                Some(last) if span.min_us <= last.max_us => *last = last.union(&span),
+                _ => spans.push(span),
+            }
+        }
+        reach = Some(reach.map_or(range.max_us, |reach| reach.max(range.max_us)));
+    }
+    spans
+}
+
 /// Deals the indices of ranges into the fewest lanes in which no two overlap.
 /// Each lane is in order of time.
 pub(crate) fn lanes(ranges: &[TimeRange]) -> Vec<Vec<usize>> {
@@ -84,6 +104,23 @@ mod tests {
                 .map(|at| ranges.iter().filter(|r| r.min_us <= at && at <= r.max_us).count())
                 .max();
             prop_assert_eq!(Some(lanes.len()), depth);
+        }
+
+        #[test]
+        fn shared_spans_hold_what_two_ranges_hold(
+            spans in prop::collection::vec((0i64..50, 0i64..10), 0..12)
+        ) {
+            let ranges: Vec<_> = spans.iter().map(|&(at, len)| range(at, at + len)).collect();
+            let shared = shared_spans(&ranges);
+            for at in 0..60 {
+                let holds = |r: &&TimeRange| r.min_us <= at && at <= r.max_us;
+                let depth = ranges.iter().filter(holds).count();
+                let within = shared.iter().filter(holds).count();
+                prop_assert!(within <= 1);
+                // Between two instants that are shared lies what may not be.
+                prop_assert!(depth < 2 || within == 1, "{} of {:?}", at, shared);
+                prop_assert!(within == 0 || depth >= 1);
+            }
         }
 
         #[test]

@@ -11,13 +11,16 @@
 //!   they supersede. Filters on other columns rule out only versions that are
 //!   read as they are.
 //!
+//! Where a large version shares little of its time with others, only the spans
+//! that it shares are merged by key, and the rest of it is read as it is.
+//!
 //! Tables go the same way: one version, read as it is.
 
 use std::sync::Arc;
 
 use tinyfs::{SeriesSpec, TimeRange};
 
-use super::overlap::clusters;
+use super::overlap::{clusters, shared_spans};
 use super::scan::{Candidate, Pruner};
 use super::table::Member;
 use super::version_file::Order;
@@ -35,6 +38,11 @@ pub(crate) struct MemberPlan {
     pub(crate) merged: Vec<Candidate>,
     /// Whether rows of `merged` lie outside the bounds.
     pub(crate) merged_bounded: bool,
+    /// Versions that are also among `merged`, to be read as they are outside
+    /// `spans`.
+    pub(crate) split: Vec<Candidate>,
+    /// When some are split: the spans of time to which the merge is held.
+    pub(crate) spans: Vec<TimeRange>,
     /// The bounds.
     pub(crate) bounds: TimeBounds,
 }
@@ -80,8 +88,11 @@ pub(crate) fn plan(
     } else {
         let ranges: Vec<TimeRange> =
             visible.iter().map(|candidate| clamp(candidate.range(), bounds)).collect();
+        let clusters = clusters(&ranges);
+        (plan.split, plan.spans) = split(&visible, &ranges, &clusters);
+        reads.split += plan.split.len();
         let mut slots: Vec<Option<Candidate>> = visible.into_iter().map(Some).collect();
-        for cluster in clusters(&ranges) {
+        for cluster in clusters {
             let shared = cluster.len() > 1;
             for candidate in cluster.into_iter().filter_map(|at| slots[at].take()) {
                 if shared || candidate.file.order() < Order::Strict {
@@ -103,6 +114,59 @@ pub(crate) fn plan(
     reads.plain += plan.plain.len() + plan.bounded.len();
     reads.merged += plan.merged.len();
     plan
+}
+
+/// Splitting pays from so many rows on that need not be merged.
+const SPLIT_ROWS: f64 = 100_000.0;
+
+/// A filter of more spans than this costs more than it saves.
+const MAX_SPANS: usize = 16;
+
+/// The versions of which enough lies in no other's time, and the spans that
+/// hold all that must be merged; nothing when it does not pay.
+fn split(
+    versions: &[Candidate],
+    ranges: &[TimeRange],
+    clusters: &[Vec<usize>],
+) -> (Vec<Candidate>, Vec<TimeRange>) {
+    let mut spans: Vec<TimeRange> = Vec::new();
+    let mut split = Vec::new();
+    let mut spared = 0.0;
+    for cluster in clusters {
+        let strict = |&at: &usize| versions[at].file.order() == Order::Strict;
+        let members: Vec<TimeRange> = cluster.iter().map(|&at| ranges[at]).collect();
+        if !cluster.iter().all(strict) {
+            // All of its times may hold a key twice.
+            spans.extend(members.into_iter().reduce(|a, b| a.union(&b)));
+            continue;
+        }
+        let shared = shared_spans(&members);
+        if shared.is_empty() {
+            continue;
+        }
+        for &at in cluster {
+            let apart = 1.0 - share(ranges[at], &shared);
+            if apart > 0.0 {
+                spared += apart * versions[at].file.rows() as f64;
+                split.push(versions[at].clone());
+            }
+        }
+        spans.extend(shared);
+    }
+    if spared < SPLIT_ROWS || spans.len() > MAX_SPANS {
+        return (Vec::new(), Vec::new());
+    }
+    (split, spans)
+}
+
+/// How much of a range's length lies in the spans, which are apart.
+fn share(range: TimeRange, spans: &[TimeRange]) -> f64 {
+    let length = |range: TimeRange| range.max_us as f64 - range.min_us as f64 + 1.0;
+    let within = spans.iter().filter(|span| span.overlaps(&range)).map(|span| {
+        let (min_us, max_us) = (span.min_us.max(range.min_us), span.max_us.min(range.max_us));
+        length(TimeRange { min_us, max_us })
+    });
+    within.sum::<f64>() / length(range)
 }
 
 /// The part of a range that is seen. The two overlap.

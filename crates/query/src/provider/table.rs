@@ -13,14 +13,15 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::DFSchema;
 use datafusion::error::Result as DfResult;
+use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
-use datafusion::physical_expr::{PhysicalExpr, conjunction};
+use datafusion::physical_expr::{PhysicalExpr, conjunction_opt};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::filter::FilterExecBuilder;
 use datafusion::physical_plan::union::UnionExec;
-use tinyfs::{EntryType, NodePath, SeriesSpec};
+use tinyfs::{EntryType, NodePath, SeriesSpec, TimeRange};
 
 use super::newest_wins::{NewestWinsExec, Roles};
 use super::scan::{Layout, Pruner, ScanBuilder, Shape};
@@ -169,39 +170,20 @@ impl PondTable {
         &self.notes
     }
 
-    /// The condition that a row lies within `bounds`, over the columns of
-    /// `schema`; `None` where nothing bounds it.
-    fn within(
-        &self,
-        bounds: TimeBounds,
-        member: &Member,
-        schema: &SchemaRef,
-    ) -> Option<Arc<dyn PhysicalExpr>> {
-        let spec = member.spec.as_ref()?;
-        let (at, field) = schema.column_with_name(&spec.time_column)?;
-        let side = |us: i64, rounding, operator| -> Option<Arc<dyn PhysicalExpr>> {
-            let limit = bound(us, field.data_type(), spec.time_unit, rounding)?;
-            let column = Arc::new(Column::new(field.name(), at));
-            Some(Arc::new(BinaryExpr::new(column, operator, Arc::new(Literal::new(limit)))))
-        };
-        let start = bounds.start_us.and_then(|us| side(us, Rounding::Up, Operator::GtEq));
-        let end = bounds.end_us.and_then(|us| side(us, Rounding::Down, Operator::LtEq));
-        let sides: Vec<_> = start.into_iter().chain(end).collect();
-        (!sides.is_empty()).then(|| conjunction(sides))
-    }
-
-    /// `scan` with the rows outside `bounds` left out, cut to its first
-    /// `columns` columns.
-    fn bounded(
+    /// `scan` with only the rows that are `seen`, cut to its first `columns`
+    /// columns.
+    fn only(
         &self,
         scan: Arc<dyn ExecutionPlan>,
-        bounds: TimeBounds,
+        seen: Seen<'_>,
         member: &Member,
         columns: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let Some(within) = self.within(bounds, member, &scan.schema()) else { return Ok(scan) };
-        let cut = columns.filter(|&columns| columns < scan.schema().fields().len());
-        let filter = FilterExecBuilder::new(within, scan)
+        let schema = scan.schema();
+        let condition = member.spec.as_ref().and_then(|spec| seen.condition(spec, &schema));
+        let Some(condition) = condition else { return Ok(scan) };
+        let cut = columns.filter(|&columns| columns < schema.fields().len());
+        let filter = FilterExecBuilder::new(condition, scan)
             .apply_projection(cut.map(|columns| (0..columns).collect()))?
             .build()?;
         Ok(Arc::new(filter))
@@ -226,7 +208,7 @@ impl PondTable {
         member: &Member,
         plan: MemberPlan,
         projection: &[usize],
-        threads: usize,
+        sorters: usize,
     ) -> DfResult<Option<Arc<dyn ExecutionPlan>>> {
         let Some(spec) = member.spec.as_ref().filter(|_| !plan.merged.is_empty()) else {
             return Ok(None);
@@ -234,14 +216,15 @@ impl PondTable {
         let columns = self.with_columns(projection, &spec.key);
         let time_is_key = spec.key.len() == 1;
         let layout = Layout::new(plan.merged, time_is_key, 1, usize::MAX);
-        let layout = if layout.is_sorted() { layout } else { layout.spread(threads) };
+        let layout = if layout.is_sorted() { layout } else { layout.spread(sorters) };
         let scan = ScanBuilder { time_column: Some(&spec.time_column), ..*builder }
             .build(layout, &columns, None, true)?;
         let Some((version, row)) = scan.ordinals else {
             return datafusion::common::internal_err!("a scan lacks the ordinals asked for");
         };
         let bounds = if plan.merged_bounded { plan.bounds } else { TimeBounds::ALL };
-        let input = self.bounded(scan.plan, bounds, member, None)?;
+        let seen = Seen { bounds, inside: &plan.spans, outside: &[] };
+        let input = self.only(scan.plan, seen, member, None)?;
         let schema = input.schema();
         let key = spec.key.iter().map(|name| schema.index_of(name));
         let roles = Roles {
@@ -251,6 +234,51 @@ impl PondTable {
             output: (0..projection.len()).collect(),
         };
         Ok(Some(Arc::new(NewestWinsExec::try_new(input, roles)?)))
+    }
+}
+
+/// Which rows of a series a scan lets through, by their times.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    bounds: TimeBounds,
+    /// Only what lies in one of these, unless there are none.
+    inside: &'a [TimeRange],
+    /// Nothing that lies in one of these.
+    outside: &'a [TimeRange],
+}
+
+impl Seen<'_> {
+    /// The condition on a row with the columns of `schema`; `None` where
+    /// nothing is left out.
+    fn condition(self, spec: &SeriesSpec, schema: &SchemaRef) -> Option<Arc<dyn PhysicalExpr>> {
+        let (at, field) = schema.column_with_name(&spec.time_column)?;
+        let compare = |us: i64, rounding, operator| -> Option<Arc<dyn PhysicalExpr>> {
+            let limit = bound(us, field.data_type(), spec.time_unit, rounding)?;
+            let column = Arc::new(Column::new(field.name(), at));
+            Some(Arc::new(BinaryExpr::new(column, operator, Arc::new(Literal::new(limit)))))
+        };
+        let both = |a: Option<_>, operator, b: Option<_>| -> Option<Arc<dyn PhysicalExpr>> {
+            Some(Arc::new(BinaryExpr::new(a?, operator, b?)))
+        };
+        // The two sides of a span are cut at the same values, so that every row
+        // is on one side.
+        let within = |span: &TimeRange| {
+            let start = compare(span.min_us, Rounding::Up, Operator::GtEq);
+            both(start, Operator::And, compare(span.max_us, Rounding::Down, Operator::LtEq))
+        };
+        let without = |span: &TimeRange| {
+            let before = compare(span.min_us, Rounding::Up, Operator::Lt);
+            both(before, Operator::Or, compare(span.max_us, Rounding::Down, Operator::Gt))
+        };
+        let start = self.bounds.start_us.and_then(|us| compare(us, Rounding::Up, Operator::GtEq));
+        let end = self.bounds.end_us.and_then(|us| compare(us, Rounding::Down, Operator::LtEq));
+        let inside = self
+            .inside
+            .iter()
+            .filter_map(within)
+            .reduce(|a, b| Arc::new(BinaryExpr::new(a, Operator::Or, b)));
+        let outside = self.outside.iter().filter_map(without);
+        conjunction_opt(start.into_iter().chain(end).chain(inside).chain(outside))
     }
 }
 
@@ -298,6 +326,13 @@ impl TableProvider for PondTable {
             time_column: shared_time_column(&self.members).map(AsRef::as_ref),
         };
 
+        // Sorters side by side starve each other when memory is limited: the
+        // one that merges holds what the other needs to begin.
+        let sorters = match state.runtime_env().memory_pool.memory_limit() {
+            MemoryLimit::Finite(_) => 1,
+            _ => threads,
+        };
+
         let mut reads =
             Reads { path: self.name.clone(), tables: self.members.len(), ..Reads::default() };
         let mut plain = Vec::new();
@@ -305,19 +340,20 @@ impl TableProvider for PondTable {
         for member in &self.members {
             let mut member_plan = plan(member, self.seen, &pruner, &mut reads);
             plain.append(&mut member_plan.plain);
-            if let (false, Some(spec)) = (member_plan.bounded.is_empty(), &member.spec) {
+            let (bounded, split) =
+                (std::mem::take(&mut member_plan.bounded), std::mem::take(&mut member_plan.split));
+            for (versions, outside) in [(bounded, &[][..]), (split, &member_plan.spans[..])] {
+                let Some(spec) = member.spec.as_ref().filter(|_| !versions.is_empty()) else {
+                    continue;
+                };
                 let columns = self.with_columns(&projection, &spec.key[..1]);
-                let bounded = std::mem::take(&mut member_plan.bounded);
-                let layout = Layout::new(bounded, true, threads, threads);
+                let layout = Layout::new(versions, true, threads, threads);
+                let builder = ScanBuilder { time_column: Some(&spec.time_column), ..builder };
                 let scan = builder.build(layout, &columns, None, false)?.plan;
-                inputs.push(self.bounded(
-                    scan,
-                    member_plan.bounds,
-                    member,
-                    Some(projection.len()),
-                )?);
+                let seen = Seen { bounds: member_plan.bounds, inside: &[], outside };
+                inputs.push(self.only(scan, seen, member, Some(projection.len()))?);
             }
-            inputs.extend(self.scan_merged(&builder, member, member_plan, &projection, threads)?);
+            inputs.extend(self.scan_merged(&builder, member, member_plan, &projection, sorters)?);
         }
         if !plain.is_empty() {
             let layout = Layout::new(plain, builder.time_column.is_some(), threads, threads);

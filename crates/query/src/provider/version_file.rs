@@ -5,13 +5,16 @@
 //! number at a time; equal schemas share one allocation.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
+use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::cache::cache_manager::FileMetadataCache;
+use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
@@ -22,6 +25,9 @@ use tinyfs::{Format, NodeId, SeriesSpec, Store, TimeRange, Version};
 use crate::content_store::ContentStore;
 use crate::time::{Rounding, instant_us};
 use crate::{Error, Result};
+
+/// Magic at both ends, the length of the footer, and a footer of one byte.
+const SMALLEST_PARQUET: u64 = 13;
 
 /// Footers read at once.
 const CONCURRENT_FOOTERS: usize = 16;
@@ -193,28 +199,38 @@ impl Opener {
         if version.format != Format::Parquet {
             return Err(not_parquet(format!("it is stored as {}", version.format)));
         }
-        let readable = |error: datafusion::error::DataFusionError| match Error::from(error) {
+        let readable = |error: DataFusionError| match Error::from(error) {
             Error::Execution(cause) => not_parquet(cause.strip_backtrace()),
             other => other,
         };
-        let contents: &dyn ObjectStore = self.contents.as_ref();
-        let metadata = DFParquetMetadata::new(contents, &meta)
-            .with_file_metadata_cache(Some(Arc::clone(&self.footers)))
-            .with_metadata_size_hint(Some(FOOTER_HINT_BYTES))
-            .with_page_index_policy(Some(PageIndexPolicy::Skip))
-            .fetch_metadata()
-            .await
-            .map_err(readable)?;
-        let about = metadata.file_metadata();
-        let schema = parquet_to_arrow_schema(about.schema_descr(), about.key_value_metadata())
-            .map_err(|error| not_parquet(error.to_string()))?;
-        let schema = self.shared(Arc::new(schema.with_metadata(HashMap::new())));
-        let statistics = DFParquetMetadata::statistics_from_parquet_metadata(&metadata, &schema)
-            .map_err(readable)?;
+        if version.size_bytes < SMALLEST_PARQUET {
+            return Err(not_parquet(format!("it has only {} bytes", version.size_bytes)));
+        }
+        // The decoder of footers may panic on a hostile one.
+        let parsed = AssertUnwindSafe(self.parse(&meta)).catch_unwind().await;
+        let (schema, statistics) = match parsed {
+            Ok(parsed) => parsed.map_err(readable)?,
+            Err(_panic) => return Err(not_parquet("its footer makes no sense".to_owned())),
+        };
         let file =
             Arc::new(VersionFile { path: Arc::clone(path), version, meta, schema, statistics });
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&file));
         Ok(file)
+    }
+
+    async fn parse(&self, meta: &ObjectMeta) -> DfResult<(SchemaRef, Statistics)> {
+        let contents: &dyn ObjectStore = self.contents.as_ref();
+        let metadata = DFParquetMetadata::new(contents, meta)
+            .with_file_metadata_cache(Some(Arc::clone(&self.footers)))
+            .with_metadata_size_hint(Some(FOOTER_HINT_BYTES))
+            .with_page_index_policy(Some(PageIndexPolicy::Skip))
+            .fetch_metadata()
+            .await?;
+        let about = metadata.file_metadata();
+        let schema = parquet_to_arrow_schema(about.schema_descr(), about.key_value_metadata())?;
+        let schema = self.shared(Arc::new(schema.with_metadata(HashMap::new())));
+        let statistics = DFParquetMetadata::statistics_from_parquet_metadata(&metadata, &schema)?;
+        Ok((schema, statistics))
     }
 
     fn shared(&self, schema: SchemaRef) -> SchemaRef {

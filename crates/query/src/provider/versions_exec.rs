@@ -39,6 +39,9 @@ pub(crate) struct Reads {
     pub(crate) plain: usize,
     /// Versions merged by key, the newest winning.
     pub(crate) merged: usize,
+    /// Of these, versions of which only the time they share with others is
+    /// merged.
+    pub(crate) split: usize,
 }
 
 impl fmt::Display for Reads {
@@ -54,7 +57,11 @@ impl fmt::Display for Reads {
         if self.outside_values > 0 {
             write!(f, ", outside_values={}", self.outside_values)?;
         }
-        write!(f, ", plain={}, merged={}", self.plain, self.merged)
+        write!(f, ", plain={}, merged={}", self.plain, self.merged)?;
+        if self.split > 0 {
+            write!(f, ", split={}", self.split)?;
+        }
+        Ok(())
     }
 }
 
