@@ -7,10 +7,14 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
+use datafusion::common::{Column, ScalarValue};
+use datafusion::functions_aggregate::expr_fn::min;
+use datafusion::logical_expr::Expr;
 use tinyfs::{EntryType, NodePath, SeriesSpec, TimeRange};
 
 use crate::provider::{Member, PondTable};
 use crate::schema::UNIT_KEY;
+use crate::time::{Rounding, instant_us};
 use crate::{Result, Session, TimeBounds};
 
 /// Up to so many stored rows that may supersede each other are counted by a
@@ -93,7 +97,10 @@ impl Session {
         } else {
             stored_rows - quarantined_rows
         };
-        let time_range = series.as_ref().and_then(|spec| visible_range(&table, spec));
+        let time_range = match &series {
+            None => None,
+            Some(spec) => self.visible_range(&table, spec).await?,
+        };
         Ok(TableFacts {
             entry_type: found.node.entry_type,
             found,
@@ -141,18 +148,41 @@ impl Session {
         }
         Ok(known)
     }
-}
 
-fn visible_range(table: &PondTable, spec: &SeriesSpec) -> Option<TimeRange> {
-    let ranges = table.members().iter().flat_map(|member| &member.files);
-    ranges
-        .filter_map(|file| file.time_range(spec))
-        .filter(|range| spec.floor_us.is_none_or(|floor| range.max_us >= floor))
-        .map(|range| TimeRange {
-            min_us: spec.floor_us.map_or(range.min_us, |floor| range.min_us.max(floor)),
-            max_us: range.max_us,
-        })
-        .reduce(|a, b| a.union(&b))
+    /// The times of the rows that a query sees. Where the floor cuts a version
+    /// its first visible row is asked for: footers know only what it stores.
+    async fn visible_range(
+        &self,
+        table: &Arc<PondTable>,
+        spec: &SeriesSpec,
+    ) -> Result<Option<TimeRange>> {
+        let ranges: Vec<TimeRange> = table
+            .members()
+            .iter()
+            .flat_map(|member| &member.files)
+            .filter_map(|file| file.time_range(spec))
+            .filter(|range| spec.floor_us.is_none_or(|floor| range.max_us >= floor))
+            .collect();
+        let Some(stored) = ranges.iter().copied().reduce(|a, b| a.union(&b)) else {
+            return Ok(None);
+        };
+        if spec.floor_us.is_none_or(|floor| ranges.iter().all(|range| range.min_us >= floor)) {
+            return Ok(Some(stored));
+        }
+        let first = min(Expr::Column(Column::from_name(&spec.time_column)));
+        let first = self
+            .context()
+            .read_table(Arc::clone(table) as _)?
+            .aggregate(Vec::new(), vec![first])?
+            .collect()
+            .await?;
+        let Some(first) = first.first().filter(|batch| batch.num_rows() == 1) else {
+            return Ok(None);
+        };
+        let first = ScalarValue::try_from_array(first.column(0), 0)?;
+        Ok(instant_us(&first, spec.time_unit, Rounding::Down)
+            .map(|min_us| TimeRange { min_us, max_us: stored.max_us }))
+    }
 }
 
 /// A type in words that do not name memory layouts.

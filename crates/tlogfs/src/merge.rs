@@ -140,7 +140,7 @@ impl<'a> Output<'a> {
         let content = transaction.writer().await?;
         let time = Some(spec.time_column.as_str());
         let sink = ParquetSink::new(path, content, Arc::clone(&schema), time, sorted_by)?;
-        let watch = TimeWatch::new(path, &spec.time_column, step);
+        let watch = TimeWatch::new(path, &spec.time_column, step, spec.floor_us);
         let (window, rows) = (Vec::new(), Vec::new());
         Ok(Self { path, schema, spec, time_index, key, converter, sink, watch, window, rows })
     }

@@ -50,6 +50,9 @@ pub struct Written {
     pub time_range: Option<TimeRange>,
     /// How its times follow each other; `None` for tables.
     pub order: Option<Order>,
+    /// Rows of a series that lie before its plausibility floor: they are kept,
+    /// and left out when the series is read.
+    pub below_floor: u64,
 }
 
 /// Writing of tables and series through a file system.
@@ -267,7 +270,7 @@ impl<'a> Destination<'a> {
             let before = open_version(self.path, fs.store(), *node, newest.clone()).await?;
             schema::check(self.path, newest.number, before.schema(), rows)?;
         }
-        Ok(TimeWatch::new(self.path, &spec.time_column, step))
+        Ok(TimeWatch::new(self.path, &spec.time_column, step, spec.floor_us))
     }
 
     /// Looks at a Parquet that has arrived: its footer, and for a series its
@@ -345,7 +348,8 @@ impl<'a> Destination<'a> {
             }
         };
         let order = watch.map(TimeWatch::order);
-        Ok(Written { node, version, rows, size_bytes, time_range, order })
+        let below_floor = watch.map_or(0, TimeWatch::below_floor);
+        Ok(Written { node, version, rows, size_bytes, time_range, order, below_floor })
     }
 }
 

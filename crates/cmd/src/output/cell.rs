@@ -42,9 +42,11 @@ fn is_number(data_type: &DataType) -> bool {
     }
 }
 
-/// Whether a column's value is absent.
+/// Whether a column's value is absent. An array of type null has no bitmap
+/// that says so.
 pub(crate) fn is_null(batch: &RecordBatch, column: usize, row: usize) -> bool {
-    batch.column(column).is_null(row)
+    let column = batch.column(column);
+    column.data_type().is_null() || column.is_null(row)
 }
 
 /// One row as `name=value` pairs, for examples.

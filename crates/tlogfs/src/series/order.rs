@@ -59,19 +59,24 @@ pub(crate) struct TimeWatch {
     path: String,
     column: String,
     step: Step,
+    /// The plausibility floor of the series.
+    floor_us: Option<i64>,
     rows: u64,
+    below_floor: u64,
     /// The last, smallest and largest value so far, in the column's own unit.
     seen: Option<(i64, i64, i64)>,
     order: Order,
 }
 
 impl TimeWatch {
-    pub(crate) fn new(path: &str, column: &str, step: Step) -> Self {
+    pub(crate) fn new(path: &str, column: &str, step: Step, floor_us: Option<i64>) -> Self {
         Self {
             path: path.to_owned(),
             column: column.to_owned(),
             step,
+            floor_us,
             rows: 0,
+            below_floor: 0,
             seen: None,
             order: Order::Strict,
         }
@@ -102,20 +107,26 @@ impl TimeWatch {
                     (value, min.min(value), max.max(value))
                 }
             });
-            if self.step.floor_us(value).is_none() {
+            let Some(time_us) = self.step.floor_us(value) else {
                 return Err(Error::TimeOutOfRange {
                     path: self.path.clone(),
                     column: self.column.clone(),
                     row: self.rows,
                     value,
                 });
-            }
+            };
+            self.below_floor += u64::from(self.floor_us.is_some_and(|floor| time_us < floor));
         }
         Ok(())
     }
 
     pub(crate) fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// Rows before the floor, which are left out when the series is read.
+    pub(crate) fn below_floor(&self) -> u64 {
+        self.below_floor
     }
 
     pub(crate) fn order(&self) -> Order {
@@ -140,7 +151,7 @@ mod tests {
     use super::*;
 
     fn watch(values: Vec<i64>) -> TimeWatch {
-        let mut watch = TimeWatch::new("/s", "t", Step::Unit(TimeUnit::Nanosecond));
+        let mut watch = TimeWatch::new("/s", "t", Step::Unit(TimeUnit::Nanosecond), Some(0));
         watch.see(&(Arc::new(TimestampNanosecondArray::from(values)) as ArrayRef)).unwrap();
         watch
     }
@@ -149,6 +160,11 @@ mod tests {
     fn nanoseconds_round_outwards_also_before_1970() {
         let range = watch(vec![-1_500, 1_500]).range().unwrap();
         assert_eq!((range.min_us, range.max_us), (-2, 2));
+    }
+
+    #[test]
+    fn rows_before_the_floor_are_counted() {
+        assert_eq!(watch(vec![-1, -1_000_000, 0, 1]).below_floor(), 2);
     }
 
     #[test]
@@ -175,7 +191,7 @@ mod tests {
 
     #[test]
     fn second_that_microseconds_can_not_hold_is_refused() {
-        let mut watch = TimeWatch::new("/s", "t", Step::Unit(TimeUnit::Second));
+        let mut watch = TimeWatch::new("/s", "t", Step::Unit(TimeUnit::Second), None);
         let array = Arc::new(Int64Array::from(vec![i64::MAX])) as ArrayRef;
         assert!(matches!(watch.see(&array), Err(Error::TimeOutOfRange { row: 1, .. })));
     }

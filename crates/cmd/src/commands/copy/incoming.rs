@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use query::format::{Compression, Format, OpenedSource, SourceUrl, TableKind, open};
 use tinyfs::{EntryType, Fs, NodePath, SeriesSpec};
@@ -293,16 +293,70 @@ async fn table_step(
         };
         return Ok(Step::Parquet { from: path, kind, declare, to });
     }
-    let options = args.table.read_options(existing.as_ref())?;
-    let opened = open(context.host_source(url), options).await.map_err(|error| {
-        CommandError::bad_input(format!("cannot read `{shown}` as {}", resolved.format.word()))
-            .because(error)
-    })?;
+    let read = async |types: &[String]| {
+        let mut options = args.table.read_options(existing.as_ref())?;
+        for declaration in types {
+            options
+                .declare_type(declaration)
+                .or_fail(|| format!("cannot hold `{to}` to its types"))?;
+        }
+        open(context.host_source(url.clone()), options).await.map_err(|error| {
+            CommandError::bad_input(format!("cannot read `{shown}` as {}", resolved.format.word()))
+                .because(error)
+        })
+    };
+    let mut opened = read(&[]).await?;
+    // Standard input can not be read again.
+    if existing.is_some() && url.path().is_some() {
+        let before = before(context, fs, &to).await?;
+        let mut held = held_types(&before, &opened.schema());
+        held.retain(|one| !args.table.types.iter().any(|given| same_column(given, one)));
+        if !held.is_empty() {
+            opened = read(&held).await?;
+        }
+    }
     let declare = match kind {
         TableKind::Table => Declare::default(),
         TableKind::Series => declare(args, existing.as_ref(), &opened.schema(), &to)?,
     };
     Ok(Step::Rows { from: Box::new(opened), kind, declare, to })
+}
+
+/// The columns of the series at `path`.
+async fn before(context: &Context, fs: &Fs, path: &str) -> Result<SchemaRef> {
+    let view = context.read(None).await?;
+    let session = context.session(&view, crate::context::ALL_TIME)?;
+    let found = fs.resolve(path).await.or_fail(|| format!("cannot look at `{path}`"))?;
+    let table = session.table(&found.path).await.or_fail(|| format!("cannot read `{path}`"))?;
+    Ok(table.schema())
+}
+
+/// Whether two declarations `COLUMN=TYPE` are of one column.
+fn same_column(one: &str, other: &str) -> bool {
+    let column = |text: &str| text.rsplit_once('=').map(|(column, _)| column.to_owned());
+    column(one) == column(other)
+}
+
+/// What to declare of columns that are text in a file because some value is no
+/// number, where the series has numbers: so the reader names those values.
+fn held_types(before: &Schema, rows: &Schema) -> Vec<String> {
+    let is_text = |name: &str| {
+        rows.field_with_name(name).is_ok_and(|field| field.data_type() == &DataType::Utf8)
+    };
+    before
+        .fields()
+        .iter()
+        .filter(|field| is_text(field.name()))
+        .filter_map(|field| {
+            let held = match field.data_type() {
+                integer if integer.is_integer() => "int64",
+                float if float.is_floating() => "float64",
+                DataType::Boolean => "bool",
+                _ => return None,
+            };
+            Some(format!("{}={held}", field.name()))
+        })
+        .collect()
 }
 
 /// `host+series:///x` without a format word is Parquet, unless the extension

@@ -21,12 +21,19 @@ pub(super) struct Copied {
     /// Whether the line is said without --verbose.
     always: bool,
     size_bytes: u64,
+    below_floor: u64,
     report: Option<ReadReport>,
 }
 
 impl Copied {
     pub(super) fn link(to: &str) -> Self {
-        Self { line: format!("{to}: link"), always: false, size_bytes: 0, report: None }
+        Self {
+            line: format!("{to}: link"),
+            always: false,
+            size_bytes: 0,
+            below_floor: 0,
+            report: None,
+        }
     }
 
     pub(super) fn file(made: &NodePath) -> Self {
@@ -34,7 +41,7 @@ impl Copied {
         let size_bytes = newest.map_or(0, |version| version.size_bytes);
         let number = newest.map_or(0, |version| version.number);
         let line = format!("{}: version {number}, {}", made.path, quantity::bytes(size_bytes));
-        Self { line, always: number > 1, size_bytes, report: None }
+        Self { line, always: number > 1, size_bytes, below_floor: 0, report: None }
     }
 
     pub(super) fn rows(
@@ -56,7 +63,8 @@ impl Copied {
                 time_arg::short(range.max_us)
             ));
         }
-        Self { line, always: true, size_bytes: written.size_bytes, report }
+        let Written { size_bytes, below_floor, .. } = written;
+        Self { line, always: true, size_bytes, below_floor, report }
     }
 }
 
@@ -67,6 +75,12 @@ pub(super) fn done(context: &Context, copied: &[Copied]) {
             context.say(&one.line);
         } else {
             context.detail(&one.line);
+        }
+        if one.below_floor > 0 {
+            context.say(&format!(
+                "{} before the floor, kept and left out when the series is read (--floor changes it)",
+                quantity::counted(one.below_floor, "row")
+            ));
         }
         if let Some(report) = &one.report {
             tell(context, report);
