@@ -17,7 +17,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use crate::{Error, Result};
 
 /// The deepest expression.
-const MAX_DEPTH: usize = 400;
+const MAX_DEPTH: usize = 200;
 
 /// The most operators in a text, whatever they nest.
 const MAX_OPERATORS: usize = 10_000;

@@ -21,7 +21,7 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
 use datafusion::physical_expr::utils::collect_columns;
-use datafusion::physical_expr::{LexOrdering, PhysicalExpr, conjunction};
+use datafusion::physical_expr::{LexOrdering, Partitioning, PhysicalExpr, conjunction};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use parquet::arrow::RowNumber;
@@ -279,7 +279,10 @@ impl ScanBuilder<'_> {
             .with_table_parquet_options(self.state.default_table_options().parquet)
             .with_metadata_size_hint(FOOTER_HINT_BYTES)
             .with_parquet_file_reader_factory(Arc::new(readers));
+        // What is merged stays in the groups it was dealt into.
+        let partitioning = with_ordinals.then(|| Partitioning::UnknownPartitioning(groups.len()));
         let config = FileScanConfigBuilder::new(pond_url(), Arc::new(source))
+            .with_output_partitioning(partitioning)
             .with_file_groups(groups)
             .with_statistics(statistics)
             .with_output_ordering(ordering.into_iter().collect())

@@ -129,8 +129,8 @@ async fn deep_nesting_is_refused_without_overflow() {
 #[tokio::test]
 async fn long_chains_are_refused_without_overflow() {
     let session = pond().await.session();
-    let sum = format!("SELECT {}1", "1 + ".repeat(300));
-    assert_eq!(try_rows(&session, &sum).await.unwrap(), ["301"]);
+    let sum = format!("SELECT {}1", "1 + ".repeat(190));
+    assert_eq!(try_rows(&session, &sum).await.unwrap(), ["191"]);
     for chain in [
         format!("SELECT {}1", "1 + ".repeat(5_000)),
         format!("SELECT {}1", "1 + ".repeat(500_000)),

@@ -43,7 +43,8 @@ async fn merge_of_unsorted_versions_keeps_within_memory() {
     }
     let session =
         pond.session_with(SessionOptions { memory_limit_bytes: Some(6 << 20), ..options() });
-    assert_eq!(rows(&session, "SELECT count(*) FROM '/a.series'").await, ["60020"]);
+    let sql = "SELECT count(*) FROM '/a.series'";
+    assert_eq!(rows(&session, sql).await, ["60020"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
