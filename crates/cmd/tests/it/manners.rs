@@ -136,3 +136,33 @@ fn a_flipped_bit_is_found_and_named() {
     place.run(["copy", "/large.bin", "host:out.bin"]).fails(4);
     assert!(!place.path("out.bin").exists());
 }
+
+#[test]
+fn a_writer_that_waits_too_long_names_who_holds_the_pond() {
+    use std::io::Write as _;
+    let place = Place::with_pond();
+    // A copy from standard input holds the lock until its input ends.
+    let mut holder = place
+        .command()
+        .args(["copy", "-", "/slow.txt"])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = holder.stdin.take().unwrap();
+    input.write_all(b"half").unwrap();
+    input.flush().unwrap();
+    let refused = loop {
+        let ran = place.run(["mkdir", "/x", "--lock-timeout", "0s"]);
+        if ran.code != 0 {
+            break ran;
+        }
+        place.run(["rm", "-r", "/x"]);
+    };
+    let pid = holder.id().to_string();
+    refused.fails(5).says(&pid);
+    // Readers do not wait.
+    place.run(["list"]).ok();
+    drop(input);
+    assert!(holder.wait().unwrap().success());
+    place.run(["cat", "/slow.txt"]).ok().prints("half");
+}

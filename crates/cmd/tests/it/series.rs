@@ -248,3 +248,36 @@ fn a_chart_is_drawn_and_written() {
     place.run(["plot", "/sensors/dock.series", "--zone", "Mars/Olympus"]).fails(2);
     place.run(["plot", "/sensors/nope"]).fails(3);
 }
+
+#[test]
+fn a_text_among_the_numbers_of_a_series_is_refused_by_line_and_column() {
+    let place = with_series();
+    place.write(
+        "odd.csv",
+        "Time,level,temp\n2024-03-02T00:00:00,1.5,1\n2024-03-02T01:00:00,high,2\n",
+    );
+    place
+        .run(["copy", "host+csv+series:odd.csv", "/sensors/dock.series"])
+        .fails(6)
+        .says("line 3, column `level`: `high` is not a number");
+    place
+        .run(["copy", "host+csv+series:odd.csv", "/sensors/dock.series", "--on-error", "skip"])
+        .ok()
+        .says("1 malformed row skipped")
+        .says("version 2, 1 row");
+}
+
+#[test]
+fn rows_before_the_floor_are_counted_when_they_come_and_not_shown() {
+    let place = with_series();
+    place.write("clock.csv", "Time,level,temp\n1970-01-01T00:02:00,1,1\n2024-03-01T05:00:00,2,2\n");
+    place
+        .run(["copy", "host+csv+series:clock.csv", "/sensors/dock.series"])
+        .ok()
+        .says("1 row before the floor");
+    let described =
+        json(place.run(["describe", "/sensors/dock.series", "--format", "json"]).ok().text());
+    assert_eq!(described[0]["rows"], 4);
+    assert_eq!(described[0]["quarantined_rows"], 1);
+    assert_eq!(described[0]["time_start"], "2024-03-01T00:00:00Z");
+}

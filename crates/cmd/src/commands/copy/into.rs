@@ -2,12 +2,15 @@
 
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use diagnostics::{Progress, Unit};
 use futures::{StreamExt as _, TryStreamExt as _};
 use query::format::{OpenedSource, TableKind};
-use tinyfs::{EntryType, Fs, NewVersion, NodePath, SeriesSpec, Target, WriteStore};
+use tinyfs::{
+    EntryType, Fs, NewVersion, NodePath, Reader, SeriesSpec, Target, VerifiedReader, WriteStore,
+};
 use tlogfs::{ParquetWriteExt as _, Written};
 use tokio::io::{AsyncRead, ReadBuf};
 
@@ -188,17 +191,21 @@ async fn declare_floor(fs: &Fs<dyn WriteStore>, to: &str, declare: &Declare) -> 
     fs.set_attributes(to, attributes).await.or_fail(fail)
 }
 
-/// Copies a file from one place in the pond to another: of a series every
-/// version, of anything else the newest.
+/// Copies a file from one place in the pond to another: of a series all that
+/// holds its rows (a merged run stands for the versions it covers, which may be
+/// gone), of anything else the newest version.
 async fn within(fs: &Fs<dyn WriteStore>, from: &NodePath, to: &str) -> Result<Copied> {
     let fail = || format!("cannot copy `{}` to `{to}`", from.path);
     let entry_type = from.node.entry_type;
-    let mut versions = fs.versions(&from.path).await.or_fail(fail)?;
-    if !entry_type.is_series() {
-        versions = versions.pop().into_iter().collect();
-    }
+    let store = fs.store();
+    let versions = if entry_type.is_series() {
+        store.runs(from.id()).await.or_fail(fail)?
+    } else {
+        from.node.newest.clone().into_iter().collect()
+    };
     for version in versions {
-        let reader = fs.verified(&from.path, Some(version.number)).await.or_fail(fail)?;
+        let reader = Reader::new(Arc::clone(store), from.id(), version.clone());
+        let reader = VerifiedReader::new(reader.named(from.path.as_str()));
         let content = fs.content_from(reader).await.or_fail(fail)?;
         let copy = NewVersion {
             content,
