@@ -56,13 +56,16 @@ pub(crate) enum Binding {
     Table(Arc<dyn TableProvider>),
 }
 
+/// A path or glob, and the version asked for.
+type Asked = (String, Option<u64>);
+
 /// Resolves names for one session.
 pub(crate) struct Catalog {
     pub(crate) opener: Arc<Opener>,
     pub(crate) fs: Fs,
     seen: TimeBounds,
     bindings: RwLock<BTreeMap<String, Binding>>,
-    tables: Mutex<HashMap<(String, Option<u64>), Arc<PondTable>>>,
+    tables: Mutex<HashMap<Asked, Arc<PondTable>>>,
     paths: OnceCell<Vec<String>>,
     history: RwLock<Option<Arc<dyn History>>>,
 }

@@ -122,9 +122,9 @@ pub enum Error {
         /// The column.
         column: String,
         /// The earlier.
-        left: Side,
+        left: Box<Side>,
         /// The later.
-        right: Side,
+        right: Box<Side>,
         /// Why there is no common type.
         reason: String,
     },
@@ -134,9 +134,9 @@ pub enum Error {
         /// The column.
         column: String,
         /// The earlier.
-        left: Side,
+        left: Box<Side>,
         /// The later.
-        right: Side,
+        right: Box<Side>,
     },
     /// The query needs more memory than it may have, and can not spill.
     #[error("the query needs more memory than its limit")]

@@ -125,8 +125,8 @@ impl Column {
         self.from_int64 |= is_int64(&theirs);
         let wide = widen(&self.data_type, &theirs).map_err(|reason| Error::TypeConflict {
             column: self.name.clone(),
-            left: self.decided.clone(),
-            right: side(file, theirs.to_string()),
+            left: Box::new(self.decided.clone()),
+            right: Box::new(side(file, theirs.to_string())),
             reason: reason.to_owned(),
         })?;
         if wide != self.data_type {
@@ -139,8 +139,8 @@ impl Column {
             (Some(ours), Some(theirs)) if ours.says != *theirs => {
                 return Err(Error::UnitConflict {
                     column: self.name.clone(),
-                    left: ours.clone(),
-                    right: side(file, theirs),
+                    left: Box::new(ours.clone()),
+                    right: Box::new(side(file, theirs)),
                 });
             }
             _ => {}
@@ -194,11 +194,11 @@ fn check_exact(column: &Column, files: &[&Arc<VersionFile>]) -> Result<()> {
             (stats.null_count, file.statistics.num_rows),
             (Precision::Exact(nulls), Precision::Exact(rows)) if nulls == rows
         );
-        if !all_null && !(exact(&stats.min_value) && exact(&stats.max_value)) {
+        if !(all_null || exact(&stats.min_value) && exact(&stats.max_value)) {
             return Err(Error::TypeConflict {
                 column: column.name.clone(),
-                left: side(file, field.data_type().to_string()),
-                right: column.decided.clone(),
+                left: Box::new(side(file, field.data_type().to_string())),
+                right: Box::new(column.decided.clone()),
                 reason: "integers of more than 53 bits lose digits as floats".into(),
             });
         }

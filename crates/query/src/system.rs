@@ -246,7 +246,7 @@ impl Columns {
 fn batches<T: Send + 'static>(
     schema: &SchemaRef,
     items: BoxStream<'static, Result<T>>,
-    put: fn(&mut Columns, T),
+    put: fn(&mut Columns, &T),
 ) -> BoxStream<'static, DfResult<RecordBatch>> {
     let schema = Arc::clone(schema);
     items
@@ -254,7 +254,7 @@ fn batches<T: Send + 'static>(
         .map(move |chunk| {
             let mut columns = Columns::new(&schema);
             for item in chunk.map_err(|error| error.1)? {
-                put(&mut columns, item);
+                put(&mut columns, &item);
             }
             Ok(RecordBatch::try_new(Arc::clone(&schema), columns.finish())?)
         })
@@ -273,16 +273,14 @@ fn walk(fs: Fs) -> BoxStream<'static, Result<NodePath>> {
     }
 }
 
-fn all_versions(fs: Fs) -> BoxStream<'static, Result<(String, NodePath, Version)>> {
+fn all_versions(fs: Fs) -> BoxStream<'static, Result<(NodePath, Version)>> {
     walk(fs.clone())
         .try_filter(|found| std::future::ready(found.node.entry_type.is_file()))
         .and_then(move |found| {
             let store = Arc::clone(fs.store());
             async move {
                 let versions = store.versions(found.node.id).await?;
-                let rows = versions
-                    .into_iter()
-                    .map(move |version| Ok((found.path.clone(), found.clone(), version)));
+                let rows = versions.into_iter().map(move |version| Ok((found.clone(), version)));
                 Ok(stream::iter(rows))
             }
         })
@@ -290,8 +288,8 @@ fn all_versions(fs: Fs) -> BoxStream<'static, Result<(String, NodePath, Version)
         .boxed()
 }
 
-fn put_entry(columns: &mut Columns, found: NodePath) {
-    let node = found.node;
+fn put_entry(columns: &mut Columns, found: &NodePath) {
+    let node = &found.node;
     let newest = node.newest.as_ref();
     columns.text(found.path.as_str());
     columns.text(node.entry_type.as_str());
@@ -310,8 +308,8 @@ fn put_entry(columns: &mut Columns, found: NodePath) {
     columns.count(newest.map(|version| version.txn_seq));
 }
 
-fn put_version(columns: &mut Columns, (path, found, version): (String, NodePath, Version)) {
-    columns.text(path.as_str());
+fn put_version(columns: &mut Columns, (found, version): &(NodePath, Version)) {
+    columns.text(found.path.as_str());
     columns.text(found.node.id.to_string().as_str());
     columns.count(version.number);
     columns.count(version.txn_seq);
@@ -328,7 +326,7 @@ fn put_version(columns: &mut Columns, (path, found, version): (String, NodePath,
     columns.time(version.time_range.map(|range| range.max_us));
 }
 
-fn put_transaction(columns: &mut Columns, record: TransactionRecord) {
+fn put_transaction(columns: &mut Columns, record: &TransactionRecord) {
     columns.count(record.txn_seq);
     columns.text(record.txn_id.as_str());
     columns.text(record.kind.as_str());

@@ -145,7 +145,7 @@ fn a_writer_that_waits_too_long_names_who_holds_the_pond() {
     let mut holder = place
         .command()
         .args(["copy", "-", "/slow.txt"])
-        .stdin(std::process::Stdio::piped())
+        .stdin(Stdio::piped())
         .spawn()
         .unwrap();
     let mut input = holder.stdin.take().unwrap();

@@ -140,12 +140,15 @@ fn exact(bound: &Precision<ScalarValue>) -> Option<&ScalarValue> {
     }
 }
 
+/// The path that a version was found by, and where its content is.
+type Found = (Arc<str>, Path);
+
 /// Opens versions, and keeps what their footers said.
 pub(crate) struct Opener {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) contents: Arc<ContentStore>,
     pub(crate) footers: Arc<FileMetadataCache>,
-    opened: Mutex<HashMap<(Arc<str>, Path), Arc<VersionFile>>>,
+    opened: Mutex<HashMap<Found, Arc<VersionFile>>>,
     schemas: Mutex<Vec<SchemaRef>>,
 }
 

@@ -1,5 +1,7 @@
 //! The pond as tables, over a memory store.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share is no test itself")]
+
 mod bytes;
 mod civil;
 mod format;
