@@ -101,7 +101,7 @@ impl PartitionStream for Rows {
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let batches = match self.source.clone() {
-            Source::Entries(fs) => batches(&self.schema, walk(fs), put_entry),
+            Source::Entries(fs) => batches(&self.schema, walk(&fs), put_entry),
             Source::Versions(fs) => batches(&self.schema, all_versions(fs), put_version),
             Source::Transactions(None) => stream::empty().boxed(),
             Source::Transactions(Some(history)) => {
@@ -261,7 +261,7 @@ fn batches<T: Send + 'static>(
         .boxed()
 }
 
-fn walk(fs: Fs) -> BoxStream<'static, Result<NodePath>> {
+fn walk(fs: &Fs) -> BoxStream<'static, Result<NodePath>> {
     let options = GlobOptions { hidden: true, follow: false };
     match Glob::parse("/**") {
         Ok(all) => fs
@@ -274,7 +274,7 @@ fn walk(fs: Fs) -> BoxStream<'static, Result<NodePath>> {
 }
 
 fn all_versions(fs: Fs) -> BoxStream<'static, Result<(NodePath, Version)>> {
-    walk(fs.clone())
+    walk(&fs)
         .try_filter(|found| std::future::ready(found.node.entry_type.is_file()))
         .and_then(move |found| {
             let store = Arc::clone(fs.store());
