@@ -41,7 +41,10 @@ pub(crate) async fn load(store: &Arc<dyn ObjectStore>, version: u64) -> Result<L
     for view in state.log_data().iter() {
         #[expect(deprecated, reason = "the tags are offered in no other public way")]
         let add = view.add_action();
-        let size = u64::try_from(add.size).unwrap_or_default();
+        let size = u64::try_from(add.size).map_err(|_| Error::DamagedFile {
+            file: add.path.clone(),
+            what: format!("its entry in the log has a size of {}", add.size),
+        })?;
         let tags = add.tags.unwrap_or_default();
         files.push(LiveFile::from_tags(add.path, size, add.modification_time, &tags)?);
     }

@@ -422,8 +422,14 @@ impl<'a> BatchReader<'a> {
     }
 
     pub(crate) fn version(&self, row: usize) -> Result<VersionRow> {
+        let version = self.required_long("version", row)?;
         let covers = match self.long("covers_from", row)? {
             None => None,
+            Some(from_version) if from_version == 0 || from_version > version => {
+                return Err(self.damaged(format!(
+                    "column `covers_from` holds {from_version} for version {version}"
+                )));
+            }
             Some(from_version) => {
                 Some(Covers { from_version, from_txn: self.required_long("covers_from_txn", row)? })
             }
@@ -431,7 +437,11 @@ impl<'a> BatchReader<'a> {
         let time_range = match self.time("min_time", row)? {
             None => None,
             Some(min_us) => {
-                Some(TimeRange { min_us, max_us: self.required_time("max_time", row)? })
+                let max_us = self.required_time("max_time", row)?;
+                if min_us > max_us {
+                    return Err(self.damaged("column `min_time` is after `max_time`"));
+                }
+                Some(TimeRange { min_us, max_us })
             }
         };
         let attributes: Attributes = match self.text("attributes", row)? {
@@ -446,7 +456,7 @@ impl<'a> BatchReader<'a> {
             .map(|column| column.value(row));
         Ok(VersionRow {
             node: self.required(NODE, row)?,
-            version: self.required_long("version", row)?,
+            version,
             covers,
             entry_type: self.required("entry_type", row)?,
             size_bytes: self.required_long("size_bytes", row)?,

@@ -3,9 +3,9 @@
 //! Commit files are written and replayed here by the Delta protocol, and not
 //! through delta-rs, because an open then reads each file once and keeps only
 //! what is needed, and because a commit file that is empty, cut short or
-//! changed is found: its first line carries the BLAKE3 of the others. (An
-//! empty commit file reads as a commit without actions elsewhere.) Checkpoints
-//! are delta-rs's, made and read by it.
+//! changed is found: its first line carries the BLAKE3 of the whole, and a file
+//! without that line is damage too. (An empty commit file reads as a commit
+//! without actions elsewhere.) Checkpoints are delta-rs's, made and read by it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,6 +22,9 @@ use crate::file::LiveFile;
 use crate::{Error, FORMAT_VERSION, Identity, Result, columns};
 
 const LOG: &str = "_delta_log";
+
+/// What stands for the hash of a commit file while it is hashed.
+const BLANK: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Keys of the table's configuration.
 mod key {
@@ -102,7 +105,7 @@ struct Stamp {
     /// The transaction's id; absent for commits without rows of their own.
     #[serde(rename = "txnId")]
     txn_id: Option<Uuid>,
-    /// BLAKE3 of the lines after the first.
+    /// BLAKE3 of the whole file with this value blanked.
     blake3: String,
 }
 
@@ -198,12 +201,7 @@ fn commit_bytes(
     txn_id: Option<Uuid>,
     lines: &[serde_json::Value],
 ) -> String {
-    let mut rest = String::new();
-    for line in lines {
-        rest.push_str(&line.to_string());
-        rest.push('\n');
-    }
-    let stamp = Stamp { txn_id, blake3: blake3::hash(rest.as_bytes()).to_hex().to_string() };
+    let stamp = Stamp { txn_id, blake3: BLANK.to_owned() };
     let first = json!({"commitInfo": {
         "timestamp": timestamp_ms,
         "operation": operation,
@@ -211,7 +209,39 @@ fn commit_bytes(
         "engineInfo": concat!("duckpond/", env!("CARGO_PKG_VERSION")),
         "pond": stamp,
     }});
-    format!("{first}\n{rest}")
+    let mut text = format!("{first}\n");
+    for line in lines {
+        text.push_str(&line.to_string());
+        text.push('\n');
+    }
+    let hash = blake3::hash(text.as_bytes()).to_hex();
+    // The first line has no other text of sixty-four zeros.
+    text.replacen(BLANK, &hash, 1)
+}
+
+/// The hash of a commit file whose first line names this hash: with its value
+/// blanked. `None` when it does not stand there exactly once.
+fn blanked_hash(bytes: &[u8], named: &str) -> Option<String> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let first = std::str::from_utf8(&bytes[..end]).ok()?;
+    let mut places = first.match_indices(named);
+    let (at, _) = places.next()?;
+    if named.len() != BLANK.len() || places.next().is_some() {
+        return None;
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&bytes[..at]).update(BLANK.as_bytes()).update(&bytes[at + BLANK.len()..]);
+    Some(hasher.finalize().to_hex().to_string())
+}
+
+/// The later format that a commit file declares. This is asked before anything
+/// else, because a later program may write its lines in another way.
+fn later_format(bytes: &[u8]) -> Option<u32> {
+    let found = bytes.split(|byte| *byte == b'\n').find_map(|line| {
+        let line: serde_json::Value = serde_json::from_slice(line).ok()?;
+        line.get("metaData")?.get("configuration")?.get(key::FORMAT)?.as_str()?.parse().ok()
+    })?;
+    (found > FORMAT_VERSION).then_some(found)
 }
 
 impl Commit {
@@ -321,6 +351,21 @@ impl DeltaLog {
         }
     }
 
+    /// Writes a commit once more over itself, as a new file. What a failed sync
+    /// has not brought to the disk, no second sync of the same file does.
+    pub(crate) async fn commit_again(
+        &self,
+        version: u64,
+        identity: &Identity,
+        commit: &Commit,
+    ) -> Result<()> {
+        self.store
+            .put(&commit_path(version), commit.bytes(identity).into())
+            .await
+            .map(drop)
+            .map_err(|e| self.io(&format!("writing commit {version} again"), e))
+    }
+
     /// The id of the transaction that a commit holds; `None` when there is no
     /// such commit.
     pub(crate) async fn committed_txn(&self, version: u64) -> Result<Option<Option<Uuid>>> {
@@ -345,16 +390,26 @@ impl DeltaLog {
         if bytes.is_empty() {
             return Err(damaged("it is empty"));
         }
+        if let Some(found) = later_format(&bytes) {
+            return Err(Error::NewerFormat { found, supported: FORMAT_VERSION });
+        }
         let lines = serde_json::Deserializer::from_slice(&bytes)
             .into_iter::<Line>()
             .collect::<Result<Vec<_>, _>>()
             .map_err(|_| damaged("it is cut short or not JSON"))?;
-        if let Some(stamp) = stamp(&lines) {
-            let rest =
-                bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
-            if blake3::hash(&bytes[rest..]).to_hex().as_str() != stamp.blake3 {
-                return Err(damaged("its lines are not what was written"));
+        let Some(stamp) = stamp(&lines) else {
+            // The table of another program says so of itself.
+            let foreign = |line: &Line| {
+                let metadata = line.meta_data.as_ref();
+                metadata.is_some_and(|data| !data.configuration.contains_key(key::FORMAT))
+            };
+            if lines.iter().any(foreign) {
+                return Err(another_table(&self.location));
             }
+            return Err(damaged("its first line is lost, or another program wrote it"));
+        };
+        if blanked_hash(&bytes, &stamp.blake3).as_ref() != Some(&stamp.blake3) {
+            return Err(damaged("its lines are not what was written"));
         }
         Ok(Some(lines))
     }
@@ -372,6 +427,9 @@ impl DeltaLog {
             // Of two checkpoints the older, with the commits since, is as good.
             match self.read_checkpoint(checkpoint).await {
                 Ok(replay) => return self.roll(replay, checkpoint + 1, newest).await,
+                Err(error @ (Error::NewerFormat { .. } | Error::NotAPond { .. })) => {
+                    return Err(error);
+                }
                 Err(error) => broken = broken.or(Some((checkpoint, error))),
             }
         }
@@ -379,12 +437,24 @@ impl DeltaLog {
             return self.roll(Replay::default(), 0, newest).await;
         }
         Err(match broken {
-            Some((checkpoint, error)) => Error::DamagedCheckpoint {
-                file: checkpoint_path(checkpoint).to_string(),
-                source: Arc::new(error),
-            },
+            Some((checkpoint, error)) => {
+                // What the disk does not give is no damage to it.
+                self.read_through(&checkpoint_path(checkpoint)).await?;
+                Error::DamagedCheckpoint {
+                    file: checkpoint_path(checkpoint).to_string(),
+                    source: Arc::new(error),
+                }
+            }
             None => Error::Gap { what: "the first commits and every checkpoint".into() },
         })
+    }
+
+    /// Reads a file to its end and forgets it.
+    async fn read_through(&self, path: &Path) -> Result<()> {
+        let doing = |error| self.io("reading a checkpoint", error);
+        let mut bytes = self.store.get(path).await.map_err(doing)?.into_stream();
+        while bytes.try_next().await.map_err(doing)?.is_some() {}
+        Ok(())
     }
 
     /// The state after the commits that came since `state`; `None` when there
@@ -437,10 +507,7 @@ impl DeltaLog {
     pub(crate) async fn verify_checkpoint(&self, state: &TableState) -> Result<()> {
         let version = state.delta_version;
         let found = self.read_checkpoint(version).await?.finish(&self.location, version)?;
-        let same = found.files == state.files
-            && found.identity == state.identity
-            && found.horizon == state.horizon;
-        if same {
+        if same_table(&found, state) {
             return Ok(());
         }
         Err(Error::DamagedFile {
@@ -467,9 +534,25 @@ impl DeltaLog {
             }
         }
         for &version in &listing.checkpoints {
-            if let Err(error) = self.read_checkpoint(version).await {
-                let what = format!("it can not be read: {}", deepest(&error));
-                wrong.push((checkpoint_path(version).to_string(), what));
+            let path = checkpoint_path(version).to_string();
+            if version > state.delta_version {
+                continue;
+            }
+            let replay = match self.read_checkpoint(version).await {
+                Ok(replay) => replay,
+                Err(error) => {
+                    let what = format!("it can not be read: {}", deepest(&error));
+                    wrong.push((path, what));
+                    continue;
+                }
+            };
+            match self.roll(replay, version + 1, state.delta_version).await {
+                Ok(found) if same_table(&found, state) => {}
+                Ok(_) => wrong.push((path, "it does not say what the commits say".to_owned())),
+                // What is wrong with the commit itself has been found already.
+                Err(Error::DamagedCommit { .. }) => {}
+                Err(error @ Error::Io { .. }) => return Err(error),
+                Err(error) => wrong.push((path, format!("with it, {}", deepest(&error)))),
             }
         }
         Ok(wrong)
@@ -485,12 +568,21 @@ impl DeltaLog {
     }
 }
 
+fn same_table(a: &TableState, b: &TableState) -> bool {
+    a.files == b.files && a.identity == b.identity && a.horizon == b.horizon
+}
+
 fn deepest(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), deepest)
 }
 
+/// The stamp, which only the first line has.
 fn stamp(lines: &[Line]) -> Option<&Stamp> {
-    lines.iter().find_map(|line| line.commit_info.as_ref()?.pond.as_ref())
+    lines.first()?.commit_info.as_ref()?.pond.as_ref()
+}
+
+fn another_table(location: &str) -> Error {
+    Error::NotAPond { location: location.to_owned(), reason: "it is another Delta table".into() }
 }
 
 /// A replay under way.
@@ -505,7 +597,7 @@ impl Replay {
     fn configure(&mut self, location: &str, values: &HashMap<String, String>) -> Result<()> {
         let not_a_pond = |reason: String| Error::NotAPond { location: location.to_owned(), reason };
         let Some(format) = values.get(key::FORMAT) else {
-            return Err(not_a_pond("it is another Delta table".into()));
+            return Err(another_table(location));
         };
         let bad = |key: &str| not_a_pond(format!("its property `{key}` is missing or wrong"));
         let found: u32 = format.parse().map_err(|_| bad(key::FORMAT))?;

@@ -102,8 +102,9 @@ pub struct Committed {
     pub ended_us: i64,
 }
 
-/// An open log.
-#[derive(Debug)]
+/// An open log. A clone follows the log on its own; what is kept in memory of
+/// its files is shared.
+#[derive(Clone, Debug)]
 pub struct Log {
     pub(crate) root: PathBuf,
     pub(crate) medium: Arc<dyn Medium>,
@@ -272,11 +273,11 @@ impl Log {
         match self.delta.commit(version, &self.state.identity, commit).await {
             Ok(()) => {}
             Err(error) => match self.delta.committed_txn(version).await {
-                // The name is there, whether it is on the disk is what the
-                // error may have been about.
+                // The name is there; whether its bytes and itself are on the
+                // disk is what the error may have been about.
                 Ok(Some(id)) if id.is_some() && id == commit.txn_id => {
-                    let log = self.root.join("_delta_log");
-                    if self.medium.sync_dir(&log).is_err() {
+                    let again = self.delta.commit_again(version, &self.state.identity, commit);
+                    if again.await.is_err() {
                         return Landing::Unclear(error);
                     }
                 }
@@ -475,6 +476,9 @@ fn check_changes(changes: &Changes) -> Result<()> {
             .is_some_and(|covers| covers.from_version == 0 || covers.from_version > version)
         {
             return bad(format!("run {version} of node {node} covers no versions"));
+        }
+        if row.time_range.is_some_and(|range| range.min_us > range.max_us) {
+            return bad(format!("version {version} of node {node} ends before it begins"));
         }
     }
     Ok(())

@@ -194,14 +194,13 @@ impl Snapshot {
             rows.extend(blocks.iter().flat_map(|block| block.versions_of(node)).cloned());
         }
         rows.sort_by_key(Stamped::order);
+        let held = held(&rows, self.txn_seq);
         for run in rows.iter().filter(|row| row.txn_seq > self.txn_seq) {
             let Some(covers) = run.row.covers else { continue };
-            let kept = rows
+            let whole = held
                 .iter()
-                .filter(|row| row.row.covers.is_none())
-                .filter(|row| (covers.from_version..=run.row.version).contains(&row.row.version))
-                .count() as u64;
-            if covers.from_txn <= self.txn_seq && kept < run.row.version - covers.from_version + 1 {
+                .any(|(first, last)| *first <= covers.from_version && run.row.version <= *last);
+            if covers.from_txn <= self.txn_seq && !whole {
                 return Err(self.pruned(format!(
                     "the state of node {node} after transaction {} (its versions {} to {} stand \
                      merged)",
@@ -336,4 +335,26 @@ impl Snapshot {
             .buffered(READ_AHEAD)
             .boxed()
     }
+}
+
+/// The numbers of versions whose rows a state at a transaction can be read
+/// from, as ranges that neither touch nor overlap: those that stand as they
+/// were written, and those in runs that the state sees.
+fn held(rows: &[Stamped<VersionRow>], txn_seq: u64) -> Vec<(u64, u64)> {
+    let mut ranges: Vec<_> = rows
+        .iter()
+        .filter(|row| row.row.covers.is_none() || row.txn_seq <= txn_seq)
+        .map(|row| {
+            (row.row.covers.map_or(row.row.version, |covers| covers.from_version), row.row.version)
+        })
+        .collect();
+    ranges.sort_unstable();
+    let mut held: Vec<(u64, u64)> = Vec::new();
+    for (first, last) in ranges {
+        match held.last_mut() {
+            Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
+            _ => held.push((first, last)),
+        }
+    }
+    held
 }

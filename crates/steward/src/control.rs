@@ -9,6 +9,7 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use oplog::{Disk, Medium as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -76,8 +77,18 @@ impl Control {
             .map_err(|source| Error::BadSettings { path: self.path(name), source })
     }
 
-    /// Replaces a file.
-    pub(crate) fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<()> {
+    /// Replaces a file. A power cut may leave it empty: good enough for a hint.
+    pub(crate) fn write_hint<T: Serialize>(&self, name: &str, value: &T) -> Result<()> {
+        self.write_json(name, value, false)
+    }
+
+    /// Replaces a file that someone counts on: when this returns, it is on the
+    /// disk, and a power cut before leaves what was there.
+    pub(crate) fn write_durable<T: Serialize>(&self, name: &str, value: &T) -> Result<()> {
+        self.write_json(name, value, true)
+    }
+
+    fn write_json<T: Serialize>(&self, name: &str, value: &T, durable: bool) -> Result<()> {
         let path = self.path(name);
         let directory = self.directory()?;
         let fail = |source| Error::Io { doing: "cannot write", path: path.clone(), source };
@@ -92,7 +103,13 @@ impl Control {
             .map_err(fail)?;
         file.write_all(&text).map_err(fail)?;
         file.write_all(b"\n").map_err(fail)?;
+        if durable {
+            file.as_file().sync_all().map_err(fail)?;
+        }
         file.persist(&path).map_err(|error| fail(error.error))?;
+        if durable {
+            sync_directory(directory)?;
+        }
         Ok(())
     }
 
@@ -105,4 +122,10 @@ impl Control {
             Err(source) => Err(Error::Io { doing: "cannot remove", path, source }),
         }
     }
+}
+
+/// Brings the names in a directory to the disk.
+pub(crate) fn sync_directory(path: &Path) -> Result<()> {
+    let synced = Disk.sync_dir(path);
+    synced.map_err(|source| Error::Io { doing: "cannot sync", path: path.to_owned(), source })
 }

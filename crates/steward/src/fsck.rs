@@ -80,12 +80,11 @@ impl Pond {
     pub async fn fsck(&self) -> Result<FsckReport> {
         let view = self.read().await?;
         let mut found = Vec::new();
-        let verified = {
-            let log = self.log.lock().await;
-            log.verify(&self.environment.monitor, &mut |finding| found.push(finding))
-                .await
-                .map_err(Error::log("cannot check the log"))?
-        };
+        let log = self.newest().await?;
+        let verified = log
+            .verify(&self.environment.monitor, &mut |finding| found.push(finding))
+            .await
+            .map_err(Error::log("cannot check the log"))?;
         let mut report = FsckReport {
             log_files: verified.files,
             contents: verified.contents,
@@ -104,7 +103,7 @@ impl Pond {
                 report.findings.push(Finding::of_log(with_cause(&error)));
             }
         }
-        if let Some((expected, tail)) = self.lost_tail(&*self.log.lock().await).await? {
+        if let Some((expected, tail)) = self.lost_tail(&log).await? {
             let what = format!("it ended with transaction {expected} and {tail}");
             report.findings.push(Finding::of_log(what));
         }

@@ -53,6 +53,9 @@ pub struct Upkeep {
     pub failed_us: Option<i64>,
     /// Why it failed, causes included.
     pub failure: Option<String>,
+    /// The newest transaction when upkeep of the log was last seen through.
+    #[serde(default)]
+    pub(crate) log_done_txn: u64,
 }
 
 /// The journal of a replica.
@@ -70,7 +73,7 @@ impl Journal {
     /// there already was cut short.
     pub(crate) fn begin(&self, work: &Work) {
         self.note_interrupted();
-        self.note(self.control.write_json(UNDER_WAY, work));
+        self.note(self.control.write_hint(UNDER_WAY, work));
     }
 
     /// Notes that work came to an end, good or bad.
@@ -85,7 +88,7 @@ impl Journal {
         all.push(work);
         let excess = all.len().saturating_sub(INTERRUPTED_MAX);
         all.drain(..excess);
-        self.note(self.control.write_json(INTERRUPTED, &all));
+        self.note(self.control.write_hint(INTERRUPTED, &all));
         self.note(self.control.remove(UNDER_WAY));
     }
 
@@ -109,7 +112,7 @@ impl Journal {
     }
 
     pub(crate) fn set_upkeep(&self, upkeep: &Upkeep) {
-        self.note(self.control.write_json(UPKEEP, upkeep));
+        self.note(self.control.write_hint(UPKEEP, upkeep));
     }
 
     /// An entry that can not be read is as good as none: it is only a hint.

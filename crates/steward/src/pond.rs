@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use oplog::{Location, Log, LogOptions};
 use tlogfs::View;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 
 use crate::control::Control;
 use crate::environment::Environment;
@@ -37,7 +37,9 @@ pub struct Pond {
     pub(crate) environment: Environment,
     pub(crate) control: Control,
     pub(crate) journal: Journal,
-    pub(crate) log: Mutex<Log>,
+    /// As new as the last look at it. It is held for a look only, never for as
+    /// long as a transaction: readers wait for nobody.
+    log: Mutex<Log>,
     identity: Identity,
     lock_timeout: Option<Duration>,
     notices: Vec<Notice>,
@@ -132,8 +134,7 @@ impl Pond {
     /// # Errors
     /// What the log says.
     pub async fn read(&self) -> Result<ReadView> {
-        let mut log = self.log.lock().await;
-        log.refresh().await.map_err(Error::log("cannot read the pond's log"))?;
+        let log = self.newest().await?;
         Ok(ReadView::new(Arc::new(View::new(log.snapshot()))))
     }
 
@@ -166,18 +167,33 @@ impl Pond {
     }
 
     /// Takes the writer's lock and the newest state of the log.
-    pub(crate) async fn lock(&self, command: &str) -> Result<Locked<'_>> {
+    pub(crate) async fn lock(&self, command: &str) -> Result<Locked> {
         let settings = self.settings()?;
         let timeout = self.lock_timeout.unwrap_or_else(|| settings.lock_timeout());
         let lock = WriterLock::take(&self.layout, command, timeout, &self.environment).await?;
+        Ok(Locked { log: self.newest().await?, settings, _lock: lock })
+    }
+
+    /// The log as it is now.
+    pub(crate) async fn newest(&self) -> Result<Log> {
         let mut log = self.log.lock().await;
         log.refresh().await.map_err(Error::log("cannot read the pond's log"))?;
-        Ok(Locked { log, settings, _lock: lock })
+        Ok(log.clone())
+    }
+
+    /// Gives what was committed under the lock to whoever looks next, who need
+    /// not read it back.
+    pub(crate) async fn publish(&self, locked: &Locked) {
+        *self.log.lock().await = locked.log.clone();
     }
 
     /// What is wrong with the end of the log, by the watermark.
     pub(crate) async fn lost_tail(&self, log: &Log) -> Result<Option<(u64, TailFound)>> {
         let Some(watermark) = Watermark::load(&self.control) else { return Ok(None) };
+        // Before the first transaction there is none to be lost.
+        if watermark.txn_seq == 0 {
+            return Ok(None);
+        }
         let snapshot = log.snapshot();
         let newest = snapshot.txn_seq();
         let hash = if newest >= watermark.txn_seq {
@@ -194,7 +210,7 @@ impl Pond {
 
     async fn look_around(&self) -> Result<Vec<Notice>> {
         let mut notices = Vec::new();
-        let log = self.log.lock().await;
+        let log = self.log.lock().await.clone();
         if let Some((expected, found)) = self.lost_tail(&log).await? {
             notices.push(Notice::LostTail { expected, found });
         }
@@ -209,10 +225,9 @@ impl Pond {
 
 /// The lock, and the log it protects.
 #[derive(Debug)]
-pub(crate) struct Locked<'a> {
-    pub(crate) log: MutexGuard<'a, Log>,
+pub(crate) struct Locked {
+    pub(crate) log: Log,
     pub(crate) settings: Settings,
-    // Dropped last: the log is let go first.
     _lock: WriterLock,
 }
 

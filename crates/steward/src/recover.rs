@@ -84,7 +84,7 @@ impl Pond {
     }
 
     async fn settle(&self, options: RecoverOptions, report: &mut RecoveryReport) -> Result<()> {
-        let log = self.log.lock().await;
+        let log = self.newest().await?;
         report.newest = Some(log.head().txn_seq);
         self.journal.note_interrupted();
         report.interrupted = self.journal.interrupted();
@@ -93,7 +93,11 @@ impl Pond {
         if report.lost_tail.is_some() {
             if options.accept_loss {
                 let head = log.head();
-                Watermark::new(head.txn_seq, head.hash).store(&self.control)?;
+                if head.txn_seq == 0 {
+                    Watermark::forget(&self.control)?;
+                } else {
+                    Watermark::new(head.txn_seq, head.hash).store(&self.control)?;
+                }
             } else {
                 report.needs_consent = true;
             }

@@ -126,7 +126,7 @@ impl Settings {
     }
 
     pub(crate) fn store(&self, control: &Control) -> Result<()> {
-        control.write_json(FILE, &self.chosen)
+        control.write_durable(FILE, &self.chosen)
     }
 
     /// The value of a setting: the chosen one, or the default.

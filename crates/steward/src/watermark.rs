@@ -39,7 +39,7 @@ impl Watermark {
     }
 
     pub(crate) fn store(&self, control: &Control) -> Result<()> {
-        control.write_json(FILE, self)
+        control.write_hint(FILE, self)
     }
 
     pub(crate) fn forget(control: &Control) -> Result<()> {

@@ -126,6 +126,7 @@ impl Pond {
         if commit != Commit::Nothing {
             let due = due_series(&series, &locked.settings);
             self.keep_up(&mut locked, &due).await;
+            self.publish(&locked).await;
         }
         Ok(Written { value, commit })
     }
@@ -142,11 +143,7 @@ impl Pond {
     where
         E: From<Error>,
     {
-        let view = {
-            let mut log = self.log.lock().await;
-            log.refresh().await.map_err(Error::log("cannot read the pond's log"))?;
-            self.begin(&log)?
-        };
+        let view = self.begin(&self.newest().await?)?;
         view.transaction.leave();
         let value = work(&view).await?;
         let changes = self.rehearsed(&view).await?;
@@ -187,10 +184,10 @@ impl Pond {
         }
     }
 
-    /// Commits a transaction and finds out what became of it.
+    /// Commits a transaction.
     pub(crate) async fn commit(
         &self,
-        locked: &mut Locked<'_>,
+        locked: &mut Locked,
         transaction: &Transaction,
         meta: TransactionMeta,
     ) -> Result<Commit> {
@@ -198,41 +195,25 @@ impl Pond {
         if changes.links.is_empty() && changes.versions.is_empty() {
             return Ok(Commit::Nothing);
         }
+        // From here on it may be committed even if nobody waits for the answer
+        // (a dropped future stops no work that is on its way to the disk), so
+        // what it wrote stays until it is known that it was not.
+        transaction.keep();
         let committed = match locked.log.commit(&changes).await {
             Outcome::Committed(committed) => committed,
-            Outcome::NotCommitted(source) => return Err(Error::NotCommitted { source }),
+            Outcome::NotCommitted(source) => {
+                transaction.release();
+                return Err(Error::NotCommitted { source });
+            }
             Outcome::Unknown { txn_id, error: source } => {
-                // It may have been, so what it wrote must stay.
-                transaction.keep();
-                match self.find_committed(locked, txn_id).await {
-                    Some(found) => found,
-                    None => return Err(Error::Unknown { txn_id, source }),
-                }
+                return Err(Error::Unknown { txn_id, source });
             }
         };
-        transaction.keep();
         // The commit stands whatever becomes of the watermark.
         let Committed { txn_seq, hash, .. } = committed;
         if let Err(error) = Watermark::new(txn_seq, hash).store(&self.control) {
             diagnostics::log_debug!("the watermark is behind: {error}", error);
         }
         Ok(Commit::Committed { txn_seq })
-    }
-
-    /// Looks for a transaction whose commit gave no clear answer.
-    async fn find_committed(
-        &self,
-        locked: &mut Locked<'_>,
-        txn_id: uuid::Uuid,
-    ) -> Option<Committed> {
-        // If the log can not be read now, nobody can tell; the caller says so.
-        locked.log.refresh().await.ok()?;
-        let snapshot = locked.log.snapshot();
-        let newest = snapshot.transaction(snapshot.txn_seq()).await.ok()?;
-        (newest.row.txn_id == txn_id).then_some(Committed {
-            txn_seq: newest.txn_seq,
-            hash: newest.row.hash,
-            ended_us: newest.row.ended_us,
-        })
     }
 }

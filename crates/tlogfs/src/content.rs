@@ -52,6 +52,10 @@ impl Written {
         self.kept.store(true, Ordering::Relaxed);
     }
 
+    pub(crate) fn release(&self) {
+        self.kept.store(false, Ordering::Relaxed);
+    }
+
     /// Takes away what was made here and stays unnamed, unless it is to be left.
     pub(crate) fn discard(&self) {
         let kept = self.kept.load(Ordering::Relaxed);

@@ -7,6 +7,7 @@
 //! Deliberately not here: bytes, and reading of the view underneath.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::RangeInclusive;
 
 use oplog::{Covers, LinkRow, VersionRow};
 use tinyfs::{Attributes, Entry, EntryType, NodeId, Place, SeriesSpec, Version};
@@ -171,12 +172,12 @@ impl Overlay {
         self.touch(id, before).rows.attributes = attributes;
     }
 
-    /// The series with versions added, each with the last of them.
-    pub(crate) fn series_appended_to(&self) -> Vec<(NodeId, u64)> {
+    /// The series with versions added, each with the numbers of these.
+    pub(crate) fn series_appended_to(&self) -> Vec<(NodeId, RangeInclusive<u64>)> {
         let appended = |id: &NodeId| {
             let change = self.nodes.get(id)?;
-            let last = change.added.last()?;
-            change.rows.entry_type.is_series().then_some((*id, last.number))
+            let (first, last) = (change.added.first()?, change.added.last()?);
+            change.rows.entry_type.is_series().then_some((*id, first.number..=last.number))
         };
         self.touched.iter().filter_map(appended).collect()
     }

@@ -7,7 +7,7 @@
 //! steward's.
 
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -89,8 +89,9 @@ impl Transaction {
         Ok(Changes { links, versions, contents, transaction })
     }
 
-    /// The series this transaction appended to, each with its newest version.
-    pub async fn appended_to(&self) -> Vec<(NodeId, u64)> {
+    /// The series this transaction appended to, each with the numbers of the
+    /// versions added.
+    pub async fn appended_to(&self) -> Vec<(NodeId, RangeInclusive<u64>)> {
         self.state.lock().await.overlay.series_appended_to()
     }
 
@@ -98,6 +99,11 @@ impl Transaction {
     /// wrote stays when it is dropped.
     pub fn keep(&self) {
         self.written.keep();
+    }
+
+    /// Takes [`Transaction::keep`] back: it was certainly not committed.
+    pub fn release(&self) {
+        self.written.release();
     }
 
     /// Takes away the large contents that it made and that nothing committed
@@ -121,7 +127,7 @@ impl Transaction {
     pub async fn merge(
         &self,
         series: NodeId,
-        covers: std::ops::RangeInclusive<u64>,
+        covers: RangeInclusive<u64>,
         from_txn: u64,
         run: NewVersion,
     ) -> Result<()> {

@@ -1,6 +1,12 @@
 //! The `pond` program as a user meets it: a subprocess with stdout, stderr and
 //! an exit code, in an environment of its own.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking, as tests do"
+)]
+
 mod bad_input;
 mod copying;
 mod demo;

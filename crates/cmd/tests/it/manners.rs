@@ -142,12 +142,8 @@ fn a_writer_that_waits_too_long_names_who_holds_the_pond() {
     use std::io::Write as _;
     let place = Place::with_pond();
     // A copy from standard input holds the lock until its input ends.
-    let mut holder = place
-        .command()
-        .args(["copy", "-", "/slow.txt"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut holder =
+        place.command().args(["copy", "-", "/slow.txt"]).stdin(Stdio::piped()).spawn().unwrap();
     let mut input = holder.stdin.take().unwrap();
     input.write_all(b"half").unwrap();
     input.flush().unwrap();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use oplog::maintenance::Policy;
 use oplog::{Error, Finding, Finished, Log, LogOptions, MemoryContents, VersionRow};
 use tinyfs::ContentHash;
 use tokio::io::AsyncWriteExt;
@@ -138,7 +139,7 @@ async fn damaged_large_file_is_named_with_its_version() {
 
 #[tokio::test]
 async fn empty_torn_and_changed_commits_are_damage() {
-    for how in ["empty", "torn", "changed", "half a line"] {
+    for how in ["empty", "torn", "changed", "half a line", "first line lost", "other id"] {
         let mut pond = Pond::create().await;
         pond.add_file("a", b"1").await;
         pond.add_file("b", b"2").await;
@@ -149,12 +150,40 @@ async fn empty_torn_and_changed_commits_are_damage() {
             "empty" => String::new(),
             "torn" => text[..first_line].to_owned(),
             "half a line" => text[..text.len() - 20].to_owned(),
+            "first line lost" => text[first_line..].to_owned(),
+            "other id" => {
+                let at = text.find("\"txnId\":\"").unwrap() + 9;
+                let digit = if &text[at..=at] == "1" { "2" } else { "1" };
+                format!("{}{digit}{}", &text[..at], &text[at + 1..])
+            }
             _ => text.replace("pond.txn_to\":\"2", "pond.txn_to\":\"3"),
         };
         std::fs::write(&path, text).unwrap();
         let error = Log::open(&pond.location(), LogOptions::default()).await.unwrap_err();
         assert!(matches!(error, Error::DamagedCommit { version: 2, .. }), "{how}: {error:?}");
     }
+}
+
+#[tokio::test]
+async fn later_format_is_told_before_damage() {
+    let pond = Pond::create().await;
+    let path = pond.data().join("_delta_log/00000000000000000000.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let later = text.replace("\"pond.format\":\"1\"", "\"pond.format\":\"2\"");
+    assert_ne!(later, text);
+    std::fs::write(&path, later).unwrap();
+    let error = Log::open(&pond.location(), LogOptions::default()).await.unwrap_err();
+    assert!(matches!(error, Error::NewerFormat { found: 2, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn table_of_another_program_is_no_damage() {
+    let pond = Pond::create().await;
+    let path = pond.data().join("_delta_log/00000000000000000000.json");
+    let metadata = r#"{"metaData":{"id":"x","configuration":{}}}"#;
+    std::fs::write(&path, metadata).unwrap();
+    let error = Log::open(&pond.location(), LogOptions::default()).await.unwrap_err();
+    assert!(matches!(error, Error::NotAPond { .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -166,4 +195,23 @@ async fn lost_commit_in_the_middle_is_a_gap() {
     std::fs::remove_file(pond.data().join("_delta_log/00000000000000000002.json")).unwrap();
     let error = Log::open(&pond.location(), LogOptions::default()).await.unwrap_err();
     assert!(matches!(error, Error::Gap { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn checkpoint_that_leaves_commits_out_is_found() {
+    let mut pond = Pond::create().await;
+    let policy = Policy { checkpoint_every: 3, ..Policy::default() };
+    for n in 0..7 {
+        pond.add_file(&n.to_string(), b"x").await;
+        let plan = pond.log.plan_maintenance(&policy, 0).await.unwrap();
+        let silent = diagnostics::silent();
+        pond.log.perform_maintenance(&plan, &policy, 0, &silent).await.unwrap();
+    }
+    assert_eq!(findings(&pond).await, Vec::<String>::new());
+    let log = pond.data().join("_delta_log");
+    let checkpoint = |version: u64| log.join(format!("{version:020}.checkpoint.parquet"));
+    std::fs::copy(checkpoint(3), checkpoint(6)).unwrap();
+    let found = findings(&pond).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("00000000000000000006.checkpoint.parquet"), "{found:?}");
 }

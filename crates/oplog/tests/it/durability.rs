@@ -22,11 +22,7 @@ struct Noting {
 
 impl Noting {
     fn new() -> Arc<Self> {
-        Arc::new(Self {
-            notes: Mutex::default(),
-            count: AtomicUsize::new(0),
-            stop: AtomicUsize::new(usize::MAX),
-        })
+        Arc::new(Self::default())
     }
 
     fn note(&self, what: &str, path: &Path) -> io::Result<()> {
@@ -199,6 +195,79 @@ async fn stopping_at_any_operation_leaves_the_state_before_or_after() {
             assert!(stop > 5);
             break;
         }
+    }
+}
+
+/// Fails the first sync of the log's directory, and later writes if asked to.
+#[derive(Debug, Default)]
+struct OneBadSync {
+    noting: Noting,
+    syncs: AtomicUsize,
+    fail_later: bool,
+}
+
+impl Default for Noting {
+    fn default() -> Self {
+        Self { notes: Mutex::default(), count: 0.into(), stop: usize::MAX.into() }
+    }
+}
+
+impl Medium for OneBadSync {
+    fn create_new(&self, path: &Path) -> io::Result<File> {
+        if self.fail_later && self.syncs.load(Ordering::SeqCst) > 0 {
+            return Err(io::Error::other("stopped"));
+        }
+        self.noting.create_new(path)
+    }
+
+    fn sync_file(&self, path: &Path, file: &File) -> io::Result<()> {
+        self.noting.sync_file(path, file)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.noting.rename(from, to)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        if path.ends_with("_delta_log")
+            && path.join("00000000000000000001.json").exists()
+            && self.syncs.fetch_add(1, Ordering::SeqCst) == 0
+        {
+            self.noting.take();
+            return Err(io::Error::other("lost"));
+        }
+        self.noting.sync_dir(path)
+    }
+}
+
+#[tokio::test]
+async fn commit_whose_name_may_not_be_on_the_disk_is_written_again() {
+    for fail_later in [false, true] {
+        let medium = Arc::new(OneBadSync { fail_later, ..OneBadSync::default() });
+        let options =
+            LogOptions { medium: Arc::clone(&medium) as Arc<dyn Medium>, ..LogOptions::default() };
+        let mut pond = Pond::create_with(options).await;
+        let changes = Changes {
+            links: vec![link(pond.root, "a", Some(pond.node()))],
+            versions: vec![],
+            contents: Arc::new(MemoryContents::default()),
+            transaction: pond.transaction(),
+        };
+        let outcome = pond.log.commit(&changes).await;
+        if fail_later {
+            assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
+            continue;
+        }
+        assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
+        let again = [
+            "create temporary",
+            "sync temporary",
+            "rename 00000000000000000001.json",
+            "syncdir _delta_log",
+        ];
+        assert_eq!(medium.noting.take(), again);
+        pond.reopen().await;
+        assert_eq!(pond.names().await, ["a"]);
     }
 }
 

@@ -291,6 +291,40 @@ async fn versions_under_an_old_run_go_and_states_inside_it_are_refused() {
 }
 
 #[tokio::test]
+async fn state_that_only_a_larger_run_replaces_is_still_shown() {
+    let mut pond = Pond::create().await;
+    let node = pond.node();
+    let row = |version, bytes: &'static [u8], contents: &mut MemoryContents| VersionRow {
+        entry_type: EntryType::Series,
+        ..inline(node, version, contents.add(bytes), bytes.len() as u64)
+    };
+    let run = |from_version| Some(Covers { from_version, from_txn: from_version });
+    // 1, 2, a run of both, 3, a run of all: transactions 1 to 5.
+    let steps: [(u64, &'static [u8], _); 5] = [
+        (1, b"one", None),
+        (2, b"two", None),
+        (2, b"one, two", run(1)),
+        (3, b"three", None),
+        (3, b"one, two, three", run(1)),
+    ];
+    for (version, bytes, covers) in steps {
+        let mut contents = MemoryContents::default();
+        let row = VersionRow { covers, ..row(version, bytes, &mut contents) };
+        pond.commit(vec![], vec![row], contents).await;
+    }
+    // The first run is old enough for what it covers to go, the second is not.
+    let policy = Policy { small_files: 2, covered_before: 3, ..Policy::default() };
+    maintain(&mut pond, &policy, FUTURE_US).await;
+    pond.reopen().await;
+    let snapshot = pond.log.snapshot();
+    assert_eq!(snapshot.versions(node).await.unwrap().len(), 3);
+    assert_eq!(snapshot.as_of(4).unwrap().versions(node).await.unwrap().len(), 2);
+    assert_eq!(snapshot.as_of(3).unwrap().versions(node).await.unwrap().len(), 1);
+    let inside = snapshot.as_of(2).unwrap().versions(node).await;
+    assert!(matches!(inside, Err(Error::Pruned { .. })), "{inside:?}");
+}
+
+#[tokio::test]
 async fn stranger_reads_the_log_with_delta_rs() {
     let mut pond = Pond::create().await;
     for n in 0..5 {

@@ -32,7 +32,7 @@ pub(crate) fn due_series(appended: &[(NodeId, u64)], settings: &settings::Settin
 impl Pond {
     /// Does some of the upkeep that is due. Its failure is noted and shown by
     /// `status`; it is never the failure of the commit before.
-    pub(crate) async fn keep_up(&self, locked: &mut Locked<'_>, series: &[NodeId]) {
+    pub(crate) async fn keep_up(&self, locked: &mut Locked, series: &[NodeId]) {
         if !locked.settings.automatic() {
             return;
         }
@@ -55,7 +55,7 @@ impl Pond {
 
     async fn some_upkeep(
         &self,
-        locked: &mut Locked<'_>,
+        locked: &mut Locked,
         series: &[NodeId],
         log_is_due: bool,
     ) -> Result<()> {

@@ -72,13 +72,15 @@ impl Pond {
         self.journal.end();
         let report = done?;
         let done_us = Some(self.environment.clock.now_us());
-        self.journal.set_upkeep(&Upkeep { done_us, ..Upkeep::default() });
+        let log_done_txn = locked.log.head().txn_seq;
+        self.journal.set_upkeep(&Upkeep { done_us, log_done_txn, ..Upkeep::default() });
+        self.publish(&locked).await;
         Ok(report)
     }
 
     async fn perform(
         &self,
-        locked: &mut Locked<'_>,
+        locked: &mut Locked,
         plan: &MaintenancePlan,
         intent: &Intent,
     ) -> Result<MaintenanceReport> {
@@ -125,7 +127,7 @@ impl Pond {
     /// they do not go together.
     pub(super) async fn merge_series(
         &self,
-        locked: &mut Locked<'_>,
+        locked: &mut Locked,
         due: &SeriesMerge,
         intent: &Intent,
     ) -> Result<bool> {

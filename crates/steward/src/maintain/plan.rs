@@ -22,8 +22,7 @@ impl Pond {
     /// What the log says.
     pub async fn plan_maintenance(&self, options: MaintainOptions) -> Result<MaintenancePlan> {
         let settings = self.settings()?;
-        let mut log = self.log.lock().await;
-        log.refresh().await.map_err(Error::log("cannot read the pond's log"))?;
+        let log = self.newest().await?;
         let now_us = self.environment.clock.now_us();
         let prune = match options.prune_keep {
             None => None,

@@ -81,8 +81,10 @@ fn first_covered(version: &Version) -> u64 {
 
 /// How often versions were merged to make this one.
 fn tier(version: &Version, fan_in: usize) -> u32 {
-    let covered = version.number - first_covered(version) + 1;
-    covered.ilog(fan_in as u64)
+    // A run that covers nothing is damage, which reading refuses; what is left
+    // of it here counts as one version.
+    let covered = version.number.saturating_sub(first_covered(version)).saturating_add(1);
+    covered.ilog(fan_in.max(2) as u64)
 }
 
 #[cfg(test)]
@@ -129,6 +131,13 @@ mod tests {
             assert!(runs.len() <= 3 * 7, "{} runs at {number}", runs.len());
         }
         assert_eq!(rewritten, 4_096 * 6);
+    }
+
+    #[test]
+    fn a_run_that_covers_nothing_is_no_panic() {
+        let mut runs: Vec<_> = (1..=4).map(|n| version(n, n)).collect();
+        runs[3].covers = Some(RangeInclusive::new(9, 4));
+        assert_eq!(due(&runs, LIMITS), []);
     }
 
     #[test]

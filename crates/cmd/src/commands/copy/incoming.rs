@@ -116,7 +116,7 @@ pub(super) async fn plan(
             Source::Stdin => steps.push(Step::Stdin { to: dest.to_owned() }),
             Source::Host(host) => host_steps(args, &host, into, place, &mut steps)?,
             Source::Table(url) => {
-                steps.push(table_step(context, fs, args, url, into, place).await?)
+                steps.push(table_step(context, fs, args, url, into, place).await?);
             }
             Source::Pond(from) => pond_steps(fs, args, *from, place, &mut steps).await?,
         }

@@ -102,12 +102,12 @@ async fn apply(context: &Context, fs: &Fs<dyn WriteStore>, step: &Step) -> Resul
                 .await
                 .or_fail(|| format!("cannot copy `{}` to `{to}`", show(from)))?;
             declare_floor(fs, to, declare).await?;
-            Ok(Some(Copied::rows(to, *kind, written, None)))
+            Ok(Some(Copied::rows(to, *kind, &written, None)))
         }
         Step::Rows { from, kind, declare, to } => {
             let written = rows(context, fs, from, *kind, declare, to).await?;
             declare_floor(fs, to, declare).await?;
-            Ok(Some(Copied::rows(to, *kind, written, Some(from.report().clone()))))
+            Ok(Some(Copied::rows(to, *kind, &written, Some(from.report().clone()))))
         }
         Step::Pond { from, to } => within(fs, from, to).await.map(Some),
     }

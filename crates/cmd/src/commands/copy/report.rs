@@ -47,7 +47,7 @@ impl Copied {
     pub(super) fn rows(
         to: &str,
         kind: TableKind,
-        written: Written,
+        written: &Written,
         report: Option<ReadReport>,
     ) -> Self {
         let mut line = format!(
@@ -63,7 +63,7 @@ impl Copied {
                 time_arg::short(range.max_us)
             ));
         }
-        let Written { size_bytes, below_floor, .. } = written;
+        let &Written { size_bytes, below_floor, .. } = written;
         Self { line, always: true, size_bytes, below_floor, report }
     }
 }
