@@ -165,18 +165,6 @@ async fn empty_torn_and_changed_commits_are_damage() {
 }
 
 #[tokio::test]
-async fn later_format_is_told_before_damage() {
-    let pond = Pond::create().await;
-    let path = pond.data().join("_delta_log/00000000000000000000.json");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let later = text.replace("\"pond.format\":\"1\"", "\"pond.format\":\"2\"");
-    assert_ne!(later, text);
-    std::fs::write(&path, later).unwrap();
-    let error = Log::open(&pond.location(), LogOptions::default()).await.unwrap_err();
-    assert!(matches!(error, Error::NewerFormat { found: 2, .. }), "{error:?}");
-}
-
-#[tokio::test]
 async fn table_of_another_program_is_no_damage() {
     let pond = Pond::create().await;
     let path = pond.data().join("_delta_log/00000000000000000000.json");
