@@ -345,7 +345,7 @@ async fn stranger_reads_the_log_with_delta_rs() {
         .await
         .unwrap();
     assert_eq!(
-        batches.iter().map(datafusion::arrow::array::RecordBatch::num_rows).sum::<usize>(),
+        batches.iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>(),
         6
     );
     let version = i64::try_from(pond.log.head().txn_seq).unwrap();
