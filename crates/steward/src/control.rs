@@ -109,6 +109,8 @@ impl Control {
         file.persist(&path).map_err(|error| fail(error.error))?;
         if durable {
             sync_directory(directory)?;
+            // The directory may be as new as the file.
+            directory.parent().map_or(Ok(()), sync_directory)?;
         }
         Ok(())
     }

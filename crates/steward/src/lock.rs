@@ -1,13 +1,14 @@
 //! The writer's lock: one process changes a pond at a time.
 //!
 //! Always true: the kernel lets go of the lock when its holder dies, however
-//! it dies; readers never take it; the file is never deleted, for a lock on a
-//! deleted file keeps nobody out. What stands in the file says who held it
+//! it dies; readers never take it; we never delete the file, for a lock on a
+//! deleted file keeps nobody out, and take none that somebody else deleted. What stands in the file says who held it
 //! last and is meant for people.
 
 use std::fmt;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -67,13 +68,19 @@ impl WriterLock {
         environment: &Environment,
     ) -> Result<Self> {
         let path = layout.lock();
-        let file = open(layout, &path)?;
+        let mut file = open(layout, &path)?;
         let begun = tokio::time::Instant::now();
         let mut pause = FIRST_PAUSE;
         let mut told = false;
         loop {
             match file.try_lock() {
-                Ok(()) => break,
+                Ok(()) if is_still(&file, &path)? => break,
+                // Somebody took the file away while we waited: whoever comes
+                // now locks another, and ours keeps nobody out.
+                Ok(()) => {
+                    file = open(layout, &path)?;
+                    continue;
+                }
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(source)) => {
                     return Err(Error::Io { doing: "cannot lock", path, source });
@@ -145,10 +152,50 @@ fn open(layout: &Layout, path: &Path) -> Result<File> {
     })
 }
 
+/// Whether a path still names this open file.
+fn is_still(file: &File, path: &Path) -> Result<bool> {
+    let fail = |source| Error::Io { doing: "cannot look at", path: path.to_owned(), source };
+    let ours = file.metadata().map_err(fail)?;
+    match fs::metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (ours.dev(), ours.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(fail(error)),
+    }
+}
+
 /// Who the file says holds the lock; `None` when it says nothing readable,
 /// which is normal in the instant between taking the lock and signing it.
 fn read_holder(path: &Path) -> Option<Holder> {
     let mut text = String::new();
     File::open(path).ok()?.take(HOLDER_MAX_BYTES).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lock_on_a_deleted_file_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::new(directory.path());
+        let (environment, _) = Environment::manual(0);
+        let take = |wait_ms| {
+            let wait = Duration::from_millis(wait_ms);
+            WriterLock::take(&layout, "x", wait, &environment)
+        };
+        let first = take(0).await.unwrap();
+        let mut waiting = std::pin::pin!(take(500));
+        tokio::select! {
+            biased;
+            _ = &mut waiting => panic!("two have the lock"),
+            () = tokio::task::yield_now() => {}
+        }
+        fs::remove_file(layout.lock()).unwrap();
+        let second = take(0).await.unwrap();
+        drop(first);
+        assert!(matches!(waiting.await, Err(Error::Locked { .. })));
+        drop(second);
+        take(0).await.unwrap();
+    }
 }

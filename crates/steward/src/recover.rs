@@ -6,12 +6,13 @@
 //! a damaged commit is moved to `control/damaged/`.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use oplog::{Location, Log, LogOptions};
 
-use crate::control::Control;
+use crate::control::{Control, sync_directory};
 use crate::environment::Environment;
 use crate::error::TailFound;
 use crate::journal::Work;
@@ -118,15 +119,39 @@ fn move_aside(layout: &Layout, version: u64) -> Result<PathBuf> {
     };
     if later.exists() {
         // What follows builds on it: the state without it never was.
-        let source = std::io::Error::other("later commits build on it");
+        let source = io::Error::other("later commits build on it");
         return Err(fail("cannot move aside", &from)(source));
     }
-    let directory = layout.control().join("damaged");
+    let control = layout.control();
+    let directory = control.join("damaged");
     fs::create_dir_all(&directory).map_err(fail("cannot make", &directory))?;
-    let to = directory.join(&name);
-    fs::copy(&from, &to).map_err(fail("cannot copy", &from))?;
-    File::open(&to).and_then(|file| file.sync_all()).map_err(fail("cannot sync", &to))?;
+    let mut damaged = File::open(&from).map_err(fail("cannot read", &from))?;
+    let (to, mut copy) = new_file(&directory, version)?;
+    io::copy(&mut damaged, &mut copy).map_err(fail("cannot copy", &from))?;
+    copy.sync_all().map_err(fail("cannot sync", &to))?;
+    // The copy, and every name on the way to it, is on the disk before the
+    // original goes.
+    for directory in [directory.as_path(), &control, layout.root()] {
+        sync_directory(directory)?;
+    }
     fs::remove_file(&from).map_err(fail("cannot move aside", &from))?;
-    File::open(&log).and_then(|log| log.sync_all()).map_err(fail("cannot sync", &log))?;
+    sync_directory(&log)?;
     Ok(to)
+}
+
+/// A file for a damaged commit. What was moved aside before under that version
+/// stays as it is.
+fn new_file(directory: &Path, version: u64) -> Result<(PathBuf, File)> {
+    let mut number = 1;
+    loop {
+        let path = directory.join(match number {
+            1 => format!("{version:020}.json"),
+            _ => format!("{version:020}-{number}.json"),
+        });
+        match File::create_new(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(source) => return Err(Error::Io { doing: "cannot make", path, source }),
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! command waits long for it.
 
 use std::error::Error as StdError;
+use std::ops::RangeInclusive;
 
 use oplog::TxnKind;
 use oplog::maintenance::{Report, Step as LogStep};
@@ -15,18 +16,23 @@ use crate::pond::{Locked, Pond};
 use crate::settings;
 use crate::{Error, Result};
 
-/// Upkeep of the log is looked at once in so many transactions: looking has a
-/// cost too.
+/// After so many transactions the log is looked at: looking has a cost too.
 const LOOK_EVERY: u64 = 16;
 /// Larger pieces are left to an upkeep that is asked for.
 const MAX_PIECE_BYTES: u64 = 8 << 20;
 
-/// Of the series a transaction appended to (each with its newest version):
-/// those with a number of versions at which a merge may be due.
-pub(crate) fn due_series(appended: &[(NodeId, u64)], settings: &settings::Settings) -> Vec<NodeId> {
+/// Of the series a transaction appended to (each with the versions added):
+/// those that got past a number of versions at which a merge may be due.
+pub(crate) fn due_series(
+    appended: &[(NodeId, RangeInclusive<u64>)],
+    settings: &settings::Settings,
+) -> Vec<NodeId> {
     let fan_in = settings.number(settings::MERGE_VERSIONS).max(2);
-    let due = |(node, version): &(NodeId, u64)| version.is_multiple_of(fan_in).then_some(*node);
-    appended.iter().filter_map(due).collect()
+    appended
+        .iter()
+        .filter(|(_, added)| added.end() / fan_in > added.start().saturating_sub(1) / fan_in)
+        .map(|(node, _)| *node)
+        .collect()
 }
 
 impl Pond {
@@ -36,14 +42,22 @@ impl Pond {
         if !locked.settings.automatic() {
             return;
         }
-        let log_is_due = locked.log.head().txn_seq.is_multiple_of(LOOK_EVERY);
+        let before = self.journal.upkeep();
+        // Counted from the last time, not by the transaction's number: that of
+        // a merge, or one without upkeep, would be the one that counts. It may
+        // also be ahead, of a log that lost its tail.
+        let since = locked.log.head().txn_seq.abs_diff(before.log_done_txn);
+        let log_is_due = since >= LOOK_EVERY;
         if series.is_empty() && !log_is_due {
             return;
         }
         let now_us = self.environment.clock.now_us();
-        let before = self.journal.upkeep();
         let upkeep = match self.some_upkeep(locked, series, log_is_due).await {
-            Ok(()) => Upkeep { done_us: Some(now_us), ..Upkeep::default() },
+            Ok(log_done) => {
+                let newest = locked.log.head().txn_seq;
+                let log_done_txn = if log_done { newest } else { before.log_done_txn };
+                Upkeep { done_us: Some(now_us), log_done_txn, ..Upkeep::default() }
+            }
             Err(error) => {
                 let failure = chain(&error);
                 diagnostics::log_warn!("upkeep of the pond failed: {failure}", failure: &failure);
@@ -53,12 +67,14 @@ impl Pond {
         self.journal.set_upkeep(&upkeep);
     }
 
+    /// Whether the log was seen through; what the budget cut off is taken up
+    /// after the next commit.
     async fn some_upkeep(
         &self,
         locked: &mut Locked,
         series: &[NodeId],
         log_is_due: bool,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let begun = Instant::now();
         let budget = locked.settings.budget();
         let mut limits = limits(&locked.settings);
@@ -75,19 +91,21 @@ impl Pond {
             row.host,
         );
         for node in series {
+            let name = node.to_string();
+            // Those that do not go together must not keep back the others.
+            let mut refused = Vec::new();
             // One tier may complete the next.
             while begun.elapsed() < budget {
-                let snapshot = locked.log.snapshot();
-                let name = node.to_string();
-                let due = merges_of(&snapshot, *node, &name, limits).await?;
-                let Some(merge) = due.first() else { break };
-                if !self.merge_series(locked, merge, &intent).await? {
-                    break;
+                let due = merges_of(&locked.log.snapshot(), *node, &name, limits).await?;
+                let next = due.iter().find(|due| !refused.contains(&due.merge.covers()));
+                let Some(next) = next else { break };
+                if !self.merge_series(locked, next, &intent).await? {
+                    refused.push(next.merge.covers());
                 }
             }
         }
         if !log_is_due || begun.elapsed() >= budget {
-            return Ok(());
+            return Ok(false);
         }
         let now_us = self.environment.clock.now_us();
         let mut policy = full_policy(&locked.log.snapshot(), &locked.settings, now_us).await?;
@@ -99,9 +117,10 @@ impl Pond {
             .await
             .map_err(Error::log("cannot see what upkeep is due"))?;
         let mut report = Report::default();
-        for step in plan.steps.iter().filter(|step| is_small(step)) {
-            if begun.elapsed() >= budget {
-                break;
+        for (done, step) in affordable(&plan.steps).into_iter().enumerate() {
+            // One at least, or looking alone could take up every budget.
+            if done > 0 && begun.elapsed() >= budget {
+                return Ok(false);
             }
             locked
                 .log
@@ -109,15 +128,31 @@ impl Pond {
                 .await
                 .map_err(Error::log("upkeep of the log failed"))?;
         }
-        Ok(())
+        Ok(true)
     }
 }
 
-fn is_small(step: &LogStep) -> bool {
-    match step {
-        LogStep::Merge { bytes, .. } | LogStep::Rewrite { bytes, .. } => *bytes <= MAX_PIECE_BYTES,
-        _ => true,
+/// The steps that are small enough to follow a commit.
+fn affordable(steps: &[LogStep]) -> Vec<&LogStep> {
+    let mut affordable = Vec::with_capacity(steps.len());
+    let mut held = false;
+    for step in steps {
+        let fits = match step {
+            LogStep::Merge { bytes, .. } => *bytes <= MAX_PIECE_BYTES,
+            LogStep::Rewrite { bytes, .. } => {
+                // A prune drops from the oldest file on: were the word that a
+                // name is gone dropped before the name itself, the name would
+                // be back. So none is written again before an older one.
+                held |= *bytes > MAX_PIECE_BYTES;
+                !held
+            }
+            _ => true,
+        };
+        if fits {
+            affordable.push(step);
+        }
     }
+    affordable
 }
 
 /// An error with its causes, on one line.
@@ -130,4 +165,34 @@ fn chain(error: &dyn StdError) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    #[test]
+    fn a_series_is_due_when_it_gets_past_a_multiple() {
+        let node = NodeId::new(uuid::Uuid::from_u128(1));
+        let due = |added| !due_series(&[(node, added)], &Settings::default()).is_empty();
+        assert!(due(16..=16) && due(15..=17) && due(1..=40) && due(32..=33));
+        assert!(!due(1..=15) && !due(17..=17) && !due(17..=31));
+    }
+
+    #[test]
+    fn nothing_newer_is_pruned_before_a_rewrite_that_is_too_large() {
+        let rewrite = |file: &str, bytes| LogStep::Rewrite { file: file.to_owned(), bytes };
+        let merge = |bytes| LogStep::Merge { files: Vec::new(), transactions: (1, 2), bytes };
+        let large = MAX_PIECE_BYTES + 1;
+        let steps = [
+            rewrite("a", 1),
+            rewrite("b", large),
+            rewrite("c", 1),
+            LogStep::Checkpoint { version: 3 },
+        ];
+        assert_eq!(affordable(&steps), [&steps[0], &steps[3]]);
+        let steps = [merge(large), merge(1)];
+        assert_eq!(affordable(&steps), [&steps[1]]);
+    }
 }

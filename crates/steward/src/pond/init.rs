@@ -4,14 +4,15 @@
 //! directory has either a `data` that is a log or none, and an `init` that was
 //! cut short is taken up again by the next.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use oplog::{FORMAT_VERSION, Location, Log, LogOptions};
+use oplog::{Disk, FORMAT_VERSION, Location, Log, LogOptions, Medium};
 
 use super::{Pond, opening};
+use crate::control::sync_directory;
 use crate::environment::Environment;
 use crate::layout::Layout;
 use crate::lock::WriterLock;
@@ -30,7 +31,7 @@ impl Pond {
     pub async fn init(dir: &Path, birthplace: &str, environment: Environment) -> Result<Self> {
         let layout = Layout::new(dir);
         must_be_free(&layout)?;
-        fs::create_dir_all(dir).map_err(|source| io("cannot make", dir, source))?;
+        make_directory(&Disk, dir).map_err(|source| io("cannot make", dir, source))?;
         // Two `init`s at once: the second finds the pond of the first.
         let wait = Duration::from_secs(10);
         let lock = WriterLock::take(&layout, "pond init", wait, &environment).await?;
@@ -49,9 +50,6 @@ impl Pond {
         fs::rename(&unfinished, layout.data())
             .map_err(|source| io("cannot name", &layout.data(), source))?;
         sync_directory(dir)?;
-        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            sync_directory(parent)?;
-        }
         drop(lock);
         let log = Log::open(&Location::Local(layout.data()), LogOptions::default())
             .await
@@ -121,10 +119,21 @@ fn remove_unfinished(path: &Path) -> Result<()> {
     }
 }
 
-fn sync_directory(path: &Path) -> Result<()> {
-    File::open(path)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|source| io("cannot sync", path, source))
+/// Makes a directory and those above it that are missing, and brings each new
+/// name to the disk.
+fn make_directory(medium: &dyn Medium, dir: &Path) -> std::io::Result<()> {
+    if dir.as_os_str().is_empty() || dir.is_dir() {
+        return Ok(());
+    }
+    let parent = dir.parent().unwrap_or_else(|| Path::new(""));
+    make_directory(medium, parent)?;
+    match medium.create_dir(dir) {
+        Ok(()) => {}
+        // Another `init` made it; its name may not be on the disk yet.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && dir.is_dir() => {}
+        Err(error) => return Err(error),
+    }
+    medium.sync_dir(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
 }
 
 fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Error {
@@ -132,4 +141,44 @@ fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Error {
         return Error::ReadOnly { path: path.to_owned(), source };
     }
     Error::Io { doing, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Notes what is asked of it and does nothing.
+    #[derive(Debug, Default)]
+    struct Notes(Mutex<Vec<(&'static str, PathBuf)>>);
+
+    impl Medium for Notes {
+        fn create_dir(&self, path: &Path) -> std::io::Result<()> {
+            self.0.lock().unwrap().push(("make", path.to_owned()));
+            Ok(())
+        }
+
+        fn sync_dir(&self, path: &Path) -> std::io::Result<()> {
+            self.0.lock().unwrap().push(("sync", path.to_owned()));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_new_name_is_brought_to_the_disk() {
+        let notes = Notes::default();
+        make_directory(&notes, Path::new("no-such/of/these")).unwrap();
+        let expected = [
+            ("make", "no-such"),
+            ("sync", "."),
+            ("make", "no-such/of"),
+            ("sync", "no-such"),
+            ("make", "no-such/of/these"),
+            ("sync", "no-such/of"),
+        ];
+        let noted = notes.0.into_inner().unwrap();
+        assert_eq!(noted, expected.map(|(did, path)| (did, PathBuf::from(path))));
+    }
 }

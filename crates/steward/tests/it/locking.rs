@@ -59,3 +59,17 @@ async fn a_reader_sees_the_state_it_began_with() {
     assert_eq!(before.fs().read_to_end("/a", 10).await.unwrap(), b"1");
     assert_eq!(pond.read().await.fs().read_to_end("/a", 10).await.unwrap(), b"2");
 }
+
+#[tokio::test]
+async fn a_pond_can_be_read_while_the_same_handle_writes() {
+    let pond = TestPond::new().await;
+    pond.write_file("/a", b"1").await;
+    let write = pond.pond.write(TestPond::intent("x"), async |txn| {
+        txn.fs().write("/a", "2").await?;
+        let before = pond.read().await;
+        assert_eq!(before.fs().read_to_end("/a", 10).await?, b"1");
+        Ok::<_, Error>(())
+    });
+    tokio::time::timeout(Duration::from_secs(20), write).await.unwrap().unwrap();
+    assert_eq!(pond.read().await.fs().read_to_end("/a", 10).await.unwrap(), b"2");
+}

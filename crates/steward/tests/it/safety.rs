@@ -1,7 +1,10 @@
 //! What is noticed, refused and recovered.
 
 use std::fs;
+use std::future::{Future, poll_fn};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::task::Poll;
 
 use steward::{Environment, Error, Notice, Pond, RecoverOptions, TailFound};
 use testing::{START_US, TestPond};
@@ -136,4 +139,67 @@ async fn a_pond_that_can_not_be_written_can_be_read() {
         reader.write(TestPond::intent("x"), async |_| Ok::<_, Error>(())).await.unwrap_err();
     assert!(matches!(refused, Error::ReadOnly { .. } | Error::Io { .. }), "{refused:?}");
     fs::set_permissions(pond.path(), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[tokio::test]
+async fn a_pond_that_lost_every_transaction_is_used_on() {
+    let mut pond = TestPond::new().await;
+    pond.write_file("/a", b"1").await;
+    fs::remove_file(newest_commit(&pond.path())).unwrap();
+    let options = RecoverOptions { accept_loss: true };
+    let report = Pond::recover(&pond.path(), options, pond.environment.clone()).await.unwrap();
+    assert_eq!(report.newest, Some(0));
+    pond.reopen().await;
+    assert!(pond.pond.notices().is_empty());
+    assert_eq!(pond.write_file("/a", b"2").await, 1);
+}
+
+#[tokio::test]
+async fn what_was_moved_aside_before_is_not_overwritten() {
+    let mut pond = TestPond::new().await;
+    let options = RecoverOptions { accept_loss: true };
+    let mut moved = Vec::new();
+    for damage in ["one", "two"] {
+        pond.write_file("/a", b"1").await;
+        fs::write(newest_commit(&pond.path()), damage).unwrap();
+        let report = Pond::recover(&pond.path(), options, pond.environment.clone()).await.unwrap();
+        moved.push(report.moved_to.unwrap());
+        pond.reopen().await;
+    }
+    assert_eq!(fs::read(&moved[0]).unwrap(), b"one");
+    assert_eq!(fs::read(&moved[1]).unwrap(), b"two");
+}
+
+/// What a future comes to when it is dropped after so many polls.
+async fn polled<F: Future>(future: F, mut polls: usize) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        polls -= 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if polls == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_write_that_is_dropped_leaves_a_whole_pond() {
+    let pond = TestPond::new().await;
+    for polls in 1_u32.. {
+        let mut bytes = vec![0; 70_000];
+        bytes[..4].copy_from_slice(&polls.to_le_bytes());
+        let write = pond.pond.write(TestPond::intent("x"), async |txn| {
+            txn.fs().write("/a", bytes).await.map_err(Error::from)
+        });
+        // What an earlier write still had on its way may come before it.
+        match polled(write, polls as usize).await {
+            Some(Ok(_)) => break,
+            None | Some(Err(Error::NotCommitted { .. })) => {}
+            Some(Err(error)) => panic!("{error}"),
+        }
+        assert!(polls < 1_000);
+    }
+    assert_eq!(pond.pond.fsck().await.unwrap().findings, []);
 }

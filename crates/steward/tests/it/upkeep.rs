@@ -1,7 +1,10 @@
 //! Upkeep changes what lies on the disk, never what is seen.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema};
 use futures::TryStreamExt as _;
 use steward::{AsOf, Error, MaintainOptions, Step};
 use testing::{START_US, TestPond, data};
@@ -11,7 +14,7 @@ use tlogfs::ParquetExt as _;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-fn row(number: i64) -> arrow::array::RecordBatch {
+fn row(number: i64) -> RecordBatch {
     data::points(&[(START_US + number * 60_000_000, number as f64)], TimeUnit::Microsecond)
 }
 
@@ -115,4 +118,39 @@ async fn status_counts_what_is_there() {
     assert!(status.disk_bytes > 70_000);
     assert_eq!(status.entries.get(&tinyfs::EntryType::Data), Some(&2));
     assert_eq!(status.newest.unwrap().txn_seq, 4);
+}
+
+#[tokio::test]
+async fn upkeep_of_the_log_does_not_hang_on_certain_numbers() {
+    let pond = TestPond::with_upkeep().await;
+    pond.pond.set_setting("maintenance.budget_ms", "60000").unwrap();
+    for number in 1..=64_u8 {
+        // As where merges of series take these numbers.
+        let automatic = if number.is_multiple_of(16) { "false" } else { "true" };
+        pond.pond.set_setting("maintenance.automatic", automatic).unwrap();
+        pond.write_file("/a", &[number]).await;
+    }
+    let plan = pond.pond.plan_maintenance(MaintainOptions::default()).await.unwrap();
+    assert!(!plan.steps.iter().any(|step| matches!(step, Step::CompactLog { .. })), "{plan:?}");
+}
+
+#[tokio::test]
+async fn versions_that_do_not_go_together_do_not_keep_back_others() {
+    let wide = |number| {
+        let narrow = row(number);
+        let mut fields = narrow.schema().fields().to_vec();
+        fields.push(Arc::new(Field::new("more", DataType::Float64, true)));
+        let mut columns = narrow.columns().to_vec();
+        columns.push(Arc::clone(&columns[1]));
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
+    };
+    let pond = TestPond::with_upkeep().await;
+    pond.pond.set_setting("maintenance.budget_ms", "60000").unwrap();
+    pond.pond.set_setting("maintenance.merge_versions", "4").unwrap();
+    for number in 0..8 {
+        let rows = if number < 2 { row(number) } else { wide(number) };
+        pond.append("/s", Some(data::spec(TimeUnit::Microsecond)), rows).await;
+    }
+    let history = pond.read().await.history_of("/s").await.unwrap();
+    assert!(history.runs.iter().any(|run| run.covers == Some(5..=8)), "{:?}", history.runs);
 }
