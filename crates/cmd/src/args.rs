@@ -138,6 +138,13 @@ pub(crate) struct TimeWindowArgs {
     pub(crate) time_end: Option<i64>,
 }
 
+impl TimeWindowArgs {
+    /// Whether the command line chose rows by time.
+    pub(crate) const fn is_given(&self) -> bool {
+        self.time_start.is_some() || self.time_end.is_some()
+    }
+}
+
 /// How rows are printed.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct RowFormatArgs {

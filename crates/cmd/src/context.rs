@@ -63,6 +63,15 @@ impl View {
     }
 }
 
+/// What of a table's content a query compares with its hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verify {
+    /// What is kept inside the log; of large files nothing.
+    Ranges,
+    /// All of it, before the first row.
+    Whole,
+}
+
 impl Context {
     /// The run that these options ask for.
     pub(crate) fn new(global: Global) -> Self {
@@ -231,17 +240,32 @@ impl Context {
 
     /// A place to ask questions about a state of the pond.
     pub(crate) fn session(&self, view: &View, window: TimeWindowArgs) -> Result<Session> {
-        let session = self.session_over(Arc::clone(view.fs.store()), window)?;
+        self.session_that(view, window, Verify::Ranges)
+    }
+
+    /// As [`Context::session`], with a say in what is compared with its hash.
+    pub(crate) fn session_that(
+        &self,
+        view: &View,
+        window: TimeWindowArgs,
+        verify: Verify,
+    ) -> Result<Session> {
+        let session = self.session_over(Arc::clone(view.fs.store()), window, verify)?;
         Ok(session.with_history(Arc::new(Ledger::new(view.state.clone()))))
     }
 
     /// A place to ask questions about files of this machine.
     pub(crate) fn session_without_pond(&self, window: TimeWindowArgs) -> Result<Session> {
         let store: Arc<dyn Store> = Arc::new(tinyfs::MemoryStore::new());
-        self.session_over(store, window)
+        self.session_over(store, window, Verify::Ranges)
     }
 
-    fn session_over(&self, store: Arc<dyn Store>, window: TimeWindowArgs) -> Result<Session> {
+    fn session_over(
+        &self,
+        store: Arc<dyn Store>,
+        window: TimeWindowArgs,
+        verify: Verify,
+    ) -> Result<Session> {
         if let (Some(start), Some(end)) = (window.time_start, window.time_end)
             && start > end
         {
@@ -251,6 +275,7 @@ impl Context {
             memory_limit_bytes: Some(self.global.memory_limit),
             temp_dir: self.global.temp_dir.clone(),
             time_range: TimeBounds { start_us: window.time_start, end_us: window.time_end },
+            verify_reads: verify == Verify::Whole,
             ..SessionOptions::default()
         };
         Session::new(store, options).or_fail(|| "cannot prepare for queries".to_owned())

@@ -166,8 +166,13 @@ impl CommandError {
         self.source.as_deref().and_then(|source| find_cause::<E>(source))
     }
 
+    /// Whether something stored is not what was written.
+    pub(crate) fn is_damage(&self) -> bool {
+        self.kind == Kind::Damage
+    }
+
     /// Every text of the chain, the message first, repetitions left out.
-    fn texts(&self) -> Vec<String> {
+    pub(crate) fn texts(&self) -> Vec<String> {
         let mut texts = vec![self.message.clone()];
         let mut next: Option<&(dyn StdError + 'static)> = self.source.as_deref().map(|s| s as _);
         while let Some(cause) = next {

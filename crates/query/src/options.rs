@@ -69,6 +69,10 @@ pub struct SessionOptions {
     pub deadline: Option<Duration>,
     /// The rows of every series that are seen.
     pub time_range: TimeBounds,
+    /// Whether the whole content of every version that a query names is read
+    /// and compared with its hash first. A query reads ranges, and in ranges
+    /// alone damage is not always seen.
+    pub verify_reads: bool,
 }
 
 impl Default for SessionOptions {
@@ -81,6 +85,7 @@ impl Default for SessionOptions {
             batch_rows: 8192,
             deadline: None,
             time_range: TimeBounds::ALL,
+            verify_reads: false,
         }
     }
 }

@@ -94,7 +94,7 @@ impl Session {
         }
         let runtime = runtime.build_arc()?;
         let footers = runtime.cache_manager.get_file_metadata_cache();
-        let opener = Arc::new(Opener::new(store, contents, footers));
+        let opener = Arc::new(Opener::new(store, contents, footers, options.verify_reads));
         let catalog = Arc::new(Catalog::new(opener, options.time_range));
 
         let catalogs = OneCatalog(Arc::new(PondCatalog::new(Arc::clone(&catalog))));

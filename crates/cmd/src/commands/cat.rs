@@ -4,11 +4,11 @@ use std::io::Write as _;
 
 use clap::Args;
 use query::format::SourceUrl;
-use tinyfs::NodePath;
+use tinyfs::{NodePath, SeriesSpec};
 use tokio::io::AsyncReadExt as _;
 
 use crate::args::{self, AsOfArg, RowFormatArgs, TimeWindowArgs};
-use crate::context::{Context, View};
+use crate::context::{Context, Verify, View};
 use crate::error::{CommandError, OrFail as _, Result};
 use crate::host::Operand;
 use crate::output::{RowFormat, Stdout};
@@ -40,6 +40,10 @@ pub(crate) struct CatArgs {
     /// Version N alone, as it was written
     #[arg(long, value_name = "N", conflicts_with_all = ["time_start", "time_end"])]
     version: Option<u64>,
+    /// With --sql: compare all content with its hash before the first row (without
+    /// --sql that is always done)
+    #[arg(long, requires = "sql")]
+    verify_reads: bool,
     #[command(flatten)]
     format: RowFormatArgs,
     #[command(flatten)]
@@ -96,6 +100,13 @@ async fn pond_file(context: &Context, args: &CatArgs, path: &str) -> Result<()> 
     };
     if let Some(file) = &file {
         let is_table = file.node.entry_type.is_tabular();
+        if args.window.is_given() && !file.node.entry_type.is_series() {
+            return Err(CommandError::usage(format!(
+                "`{}` is {}, which has no times to choose by",
+                file.path, file.node.entry_type
+            ))
+            .hint("--time-start and --time-end are for series; of a table, say it in --sql"));
+        }
         let wants_bytes = args.format.format == Some(RowFormat::Raw) || !is_table;
         if wants_bytes && args.sql.is_none() {
             if !is_table && args.format.format.is_some_and(|format| format != RowFormat::Raw) {
@@ -111,7 +122,9 @@ async fn pond_file(context: &Context, args: &CatArgs, path: &str) -> Result<()> 
         return Err(CommandError::usage("--version needs one file, not a glob"));
     }
     let fail = || format!("cannot read `{path}`");
-    let session = context.session(&view, args.window)?;
+    let whole = args.sql.is_none() || args.verify_reads;
+    let verify = if whole { Verify::Whole } else { Verify::Ranges };
+    let session = context.session_that(&view, args.window, verify)?;
     match args.version {
         None => session.bind("source", path),
         Some(version) => {
@@ -120,9 +133,28 @@ async fn pond_file(context: &Context, args: &CatArgs, path: &str) -> Result<()> 
             session.bind_version("source", path, version);
         }
     }
-    let text = args.sql.as_deref().unwrap_or("SELECT * FROM source");
-    let rows = session.sql(text).await.or_fail(|| "cannot run the query".to_owned())?;
+    let text = match &args.sql {
+        Some(text) => text.clone(),
+        None => all_rows(file.as_ref()).or_fail(fail)?,
+    };
+    let rows = session.sql(&text).await.or_fail(|| "cannot run the query".to_owned())?;
     context.print_rows(args.format, rows).await
+}
+
+/// The query for all rows: of a series in the order of its key, so that the
+/// same rows print the same.
+fn all_rows(file: Option<&NodePath>) -> tinyfs::Result<String> {
+    let spec = match file {
+        Some(file) => SeriesSpec::read_from(&file.node.attributes)?,
+        None => None,
+    };
+    let mut text = "SELECT * FROM source".to_owned();
+    let key = spec.map(|spec| spec.key).unwrap_or_default();
+    for (at, column) in key.iter().enumerate() {
+        text.push_str(if at == 0 { " ORDER BY " } else { ", " });
+        text.push_str(&format!("\"{}\"", column.replace('"', "\"\"")));
+    }
+    Ok(text)
 }
 
 /// Bytes, checked against their hash while they go out.

@@ -89,11 +89,39 @@ impl From<FsckReport> for ShownReport {
     }
 }
 
+impl ShownReport {
+    /// Of a pond whose log is too damaged to be opened: what hinders.
+    fn unopened(error: &CommandError) -> Self {
+        let sentence = error.texts().join(": ");
+        let finding = ShownFinding {
+            path: None,
+            version: None,
+            file: None,
+            what: sentence.clone(),
+            sentence,
+        };
+        Self {
+            sound: false,
+            log_files: 0,
+            contents: 0,
+            large_files: 0,
+            transactions: 0,
+            bytes: 0,
+            damage: vec![finding],
+        }
+    }
+}
+
 /// Checks it.
 pub(crate) async fn run(context: &Context, args: &FsckArgs) -> Result<()> {
-    let pond = context.open().await?;
-    let report = pond.fsck().await.or_fail(|| "cannot check the pond".to_owned())?;
-    let shown = ShownReport::from(report);
+    let shown = match context.open().await {
+        Ok(pond) => {
+            let report = pond.fsck().await.or_fail(|| "cannot check the pond".to_owned())?;
+            ShownReport::from(report)
+        }
+        Err(error) if error.is_damage() => ShownReport::unopened(&error),
+        Err(error) => return Err(error),
+    };
     print_object(args.format.format, &shown, |out, shown| {
         for finding in &shown.damage {
             out.line(&quote::terminal(&finding.sentence))?;

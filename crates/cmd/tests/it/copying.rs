@@ -181,3 +181,17 @@ fn files_are_copied_inside_the_pond() {
     let list = json(place.run(["list", "-R", "--format", "json"]).ok().text());
     assert_eq!(list.as_array().unwrap().len(), 5);
 }
+
+#[test]
+fn a_pipe_of_the_host_is_not_replaced_and_a_link_is_followed() {
+    let place = Place::with_pond();
+    place.write("note.txt", "note");
+    place.run(["copy", "host:note.txt", "/note.txt"]).ok();
+    let pipe = place.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    place.run(["copy", "/note.txt", "host:pipe"]).fails(1).says("is a device, pipe or socket");
+    place.write("target.txt", "old");
+    std::os::unix::fs::symlink("target.txt", place.path("link.txt")).unwrap();
+    place.run(["copy", "/note.txt", "host:link.txt"]).ok();
+    assert_eq!(place.read("target.txt"), b"note");
+}

@@ -281,3 +281,35 @@ fn rows_before_the_floor_are_counted_when_they_come_and_not_shown() {
     assert_eq!(described[0]["quarantined_rows"], 1);
     assert_eq!(described[0]["time_start"], "2024-03-01T00:00:00Z");
 }
+
+/// A pond whose one large file, of a series, has a flipped bit.
+fn with_damaged_series() -> Place {
+    let place = Place::with_pond();
+    let mut csv = String::from("time,value\n");
+    for row in 0..60_000u32 {
+        let (hour, minute, second) = (row / 3600, row / 60 % 60, row % 60);
+        let value = row.wrapping_mul(2_654_435_761);
+        csv.push_str(&format!("2024-03-01T{hour:02}:{minute:02}:{second:02}Z,{value}\n"));
+    }
+    place.write("long.csv", csv);
+    place.run(["copy", "host+csv+series:long.csv", "/long.series", "--time-column", "time"]).ok();
+    let described = json(place.run(["describe", "/long.series", "--format", "json"]).ok().text());
+    let file = described[0]["place"].as_str().unwrap().to_owned();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    std::fs::write(&file, bytes).unwrap();
+    place
+}
+
+#[test]
+fn damaged_rows_are_never_given_out_as_good() {
+    let place = with_damaged_series();
+    place.run(["cat", "/long.series"]).fails(4).says("version 1 of `/long.series`").prints("");
+    place.run(["cat", "/long.series", "--format", "raw"]).fails(4);
+    place.run(["copy", "/long.series", "host:out.parquet"]).fails(4);
+    assert!(!place.path("out.parquet").exists());
+    let sum = "SELECT sum(value) FROM '/long.series'";
+    place.run(["sql", "--verify-reads", sum]).fails(4).prints("");
+    place.run(["fsck"]).fails(4);
+}

@@ -20,7 +20,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 use parquet::arrow::parquet_to_arrow_schema;
 use parquet::file::metadata::PageIndexPolicy;
-use tinyfs::{Format, NodeId, SeriesSpec, Store, TimeRange, Version};
+use tinyfs::{Format, NodeId, Reader, SeriesSpec, Store, TimeRange, VerifiedReader, Version};
 
 use crate::content_store::ContentStore;
 use crate::time::{Rounding, instant_us};
@@ -148,6 +148,7 @@ pub(crate) struct Opener {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) contents: Arc<ContentStore>,
     pub(crate) footers: Arc<FileMetadataCache>,
+    verify_reads: bool,
     opened: Mutex<HashMap<Found, Arc<VersionFile>>>,
     schemas: Mutex<Vec<SchemaRef>>,
 }
@@ -166,8 +167,10 @@ impl Opener {
         store: Arc<dyn Store>,
         contents: Arc<ContentStore>,
         footers: Arc<FileMetadataCache>,
+        verify_reads: bool,
     ) -> Self {
-        Self { store, contents, footers, opened: Mutex::default(), schemas: Mutex::default() }
+        let (opened, schemas) = (Mutex::default(), Mutex::default());
+        Self { store, contents, footers, verify_reads, opened, schemas }
     }
 
     /// Opens versions of a node, in the order given.
@@ -208,6 +211,10 @@ impl Opener {
         };
         if version.size_bytes < SMALLEST_PARQUET {
             return Err(not_parquet(format!("it has only {} bytes", version.size_bytes)));
+        }
+        if self.verify_reads {
+            let reader = Reader::new(Arc::clone(&self.store), node, version.clone());
+            VerifiedReader::new(reader.named(Arc::clone(path))).drain().await?;
         }
         // The decoder of footers may panic on a hostile one.
         let parsed = AssertUnwindSafe(self.parse(&meta)).catch_unwind().await;

@@ -66,6 +66,29 @@ fn make_directory(path: &Path) -> Result<()> {
     }
 }
 
+/// The regular file, there or not, that a write to `place` is about: what a
+/// link leads to, and never a device or pipe, which a rename would replace.
+fn replaceable(place: &Path) -> Result<PathBuf> {
+    let cannot = || format!("cannot write `{}`", show(place));
+    match fs::symlink_metadata(place) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(place.to_path_buf()),
+        Err(error) => Err(CommandError::failure(cannot()).because(error)),
+        Ok(found) if found.is_file() => Ok(place.to_path_buf()),
+        Ok(found) if found.is_symlink() => {
+            let target = fs::canonicalize(place).or_fail(cannot)?;
+            replaceable(&target)
+        }
+        Ok(found) if found.is_dir() => {
+            Err(CommandError::failure(format!("`{}` is a directory", show(place))))
+        }
+        Ok(_) => Err(CommandError::failure(format!(
+            "`{}` is a device, pipe or socket, which a file would replace",
+            show(place)
+        ))
+        .hint("write to `-` and let the shell send it there: pond copy /path - > PLACE")),
+    }
+}
+
 /// A file under way to its place. Dropping it leaves nothing.
 #[derive(Debug)]
 pub(super) struct HostFile {
@@ -76,9 +99,7 @@ pub(super) struct HostFile {
 impl HostFile {
     /// Begins a file that is to be at `place`.
     pub(super) fn create(place: &Path) -> Result<Self> {
-        if place.is_dir() {
-            return Err(CommandError::failure(format!("`{}` is a directory", show(place))));
-        }
+        let place = &replaceable(place)?;
         let directory = match place.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use query::format::{Compression, Format, OpenedSource, SourceUrl, TableKind, open};
-use tinyfs::{EntryType, Fs, NodePath, SeriesSpec};
+use tinyfs::{EntryType, Fs, NodePath, SeriesSpec, TimeUnit};
 
 use super::CopyArgs;
 use super::host_tree::{self, TreeKind};
@@ -295,6 +295,12 @@ async fn table_step(
     }
     let read = async |types: &[String]| {
         let mut options = args.table.read_options(existing.as_ref())?;
+        // Whole numbers of a unit are times since 1970, in text as elsewhere.
+        if options.time_format.is_none()
+            && let Some(unit) = args.series.time_unit
+        {
+            options.time_format = Some(epoch_format(unit).to_owned());
+        }
         for declaration in types {
             options
                 .declare_type(declaration)
@@ -315,11 +321,27 @@ async fn table_step(
             opened = read(&held).await?;
         }
     }
+    let report = opened.report();
+    if report.rows == 0
+        && let Some(first) = report.skipped_rows.first()
+    {
+        return Err(CommandError::bad_input(format!("no row of `{shown}` can be read"))
+            .hint(format!("the first of {} malformed rows: {first}", report.skipped)));
+    }
     let declare = match kind {
         TableKind::Table => Declare::default(),
         TableKind::Series => declare(args, existing.as_ref(), &opened.schema(), &to)?,
     };
     Ok(Step::Rows { from: Box::new(opened), kind, declare, to })
+}
+
+const fn epoch_format(unit: TimeUnit) -> &'static str {
+    match unit {
+        TimeUnit::Second => "epoch",
+        TimeUnit::Millisecond => "epoch_ms",
+        TimeUnit::Microsecond => "epoch_us",
+        TimeUnit::Nanosecond => "epoch_ns",
+    }
 }
 
 /// The columns of the series at `path`.

@@ -13,7 +13,7 @@ use tokio::io::AsyncReadExt as _;
 use super::CopyArgs;
 use super::host_write::{HostDirectory, HostFile};
 use super::outgoing::{self, Outgoing};
-use crate::context::{Context, View};
+use crate::context::{Context, Verify, View};
 use crate::error::{CommandError, OrFail as _, Result};
 use crate::host::{HostPath, Operand, show};
 use crate::output::{RowFormat, RowLimit, Stdout, row_sink, write_rows};
@@ -222,7 +222,7 @@ pub(crate) async fn series_bytes<W: Write + Send>(
     from: &NodePath,
     out: &mut W,
 ) -> Result<u64> {
-    let session = context.session(view, crate::context::ALL_TIME)?;
+    let session = context.session_that(view, crate::context::ALL_TIME, Verify::Whole)?;
     query::write_bytes(&session, &from.path, &mut AtOnce(out))
         .await
         .or_fail(|| format!("cannot copy `{}`", from.path))
@@ -259,7 +259,7 @@ async fn rows_to<W: Write + Send>(
     format: RowFormat,
     out: &mut W,
 ) -> Result<u64> {
-    let session = context.session(view, crate::context::ALL_TIME)?;
+    let session = context.session_that(view, crate::context::ALL_TIME, Verify::Whole)?;
     session.bind("source", &*from.path);
     let rows = session
         .sql("SELECT * FROM source")

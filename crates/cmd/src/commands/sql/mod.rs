@@ -10,7 +10,7 @@ use clap::Args;
 use query::Session;
 
 use crate::args::{AsOfArg, RowFormatArgs, TimeWindowArgs};
-use crate::context::{Context, View};
+use crate::context::{Context, Verify, View};
 use crate::error::{CommandError, OrFail as _, Result};
 use crate::host::Operand;
 use crate::table_args::TableArgs;
@@ -49,6 +49,9 @@ pub(crate) struct SqlArgs {
     /// be repeated
     #[arg(short, long = "bind", value_name = "NAME=WHAT")]
     binds: Vec<OsString>,
+    /// Compare all content of the tables with its hash before the first row
+    #[arg(long)]
+    verify_reads: bool,
     #[command(flatten)]
     format: RowFormatArgs,
     #[command(flatten)]
@@ -79,7 +82,8 @@ pub(crate) async fn run(context: &Context, args: &SqlArgs) -> Result<()> {
 }
 
 async fn session(context: &Context, args: &SqlArgs, view: &View) -> Result<Session> {
-    let session = context.session(view, args.window)?;
+    let verify = if args.verify_reads { Verify::Whole } else { Verify::Ranges };
+    let session = context.session_that(view, args.window, verify)?;
     for bind in &args.binds {
         let text = bind.to_str().ok_or_else(|| {
             CommandError::bad_input(format!("`{}` is not UTF-8", bind.to_string_lossy()))
