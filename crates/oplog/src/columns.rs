@@ -505,3 +505,37 @@ impl<'a> BatchReader<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tinyfs::EntryType;
+
+    use super::*;
+
+    fn read_back(row: VersionRow) -> Result<VersionRow> {
+        let mut builder = BatchBuilder::new();
+        builder.version(&Stamped { txn_seq: 1, position: 0, written_us: 0, row });
+        BatchReader::new("file", &builder.finish()?).version(0)
+    }
+
+    #[test]
+    fn ranges_that_can_not_be_are_damage() {
+        let node = NodeId::new(Uuid::nil());
+        let row = VersionRow {
+            version: 4,
+            ..VersionRow::of_node(node, EntryType::Series, Attributes::new(), None)
+        };
+        let covers = |from_version| Some(Covers { from_version, from_txn: 1 });
+        let range = |min_us, max_us| Some(TimeRange { min_us, max_us });
+        let good = VersionRow { covers: covers(4), time_range: range(1, 1), ..row.clone() };
+        assert_eq!(read_back(good.clone()).unwrap(), good);
+        for bad in [
+            VersionRow { covers: covers(0), ..row.clone() },
+            VersionRow { covers: covers(5), ..row.clone() },
+            VersionRow { time_range: range(2, 1), ..row },
+        ] {
+            let error = read_back(bad).unwrap_err();
+            assert!(matches!(error, Error::DamagedFile { .. }), "{error:?}");
+        }
+    }
+}
