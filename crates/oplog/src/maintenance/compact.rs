@@ -15,6 +15,8 @@ use super::{Policy, Report, Step, commit_id, landed};
 use crate::columns::{ContentRow, kind};
 use crate::delta::{Commit, TableState};
 use crate::file::{FileName, FileWriter, LiveFile, Parts};
+use crate::large::large_path;
+use crate::medium::blocking;
 use crate::reader::{Block, Reads, content_key, link_key, version_key};
 use crate::{Error, Log, Result, Stamped};
 
@@ -27,12 +29,10 @@ pub(super) fn plan(state: &TableState, policy: &Policy) -> Vec<Step> {
         // Levels fall with age, so files of one level lie side by side. The
         // lowest level comes last and is merged first.
         let run = files
-            .chunk_by(|a, b| a.level == b.level)
+            .chunk_by(|a, b| a.level == b.level && are_neighbours(a, b))
             .filter(|run| run.len() >= due.max(2))
-            .rfind(|run| {
-                let bytes: u64 = run.iter().map(|file| file.size_bytes).sum();
-                parts == Parts::All || bytes <= policy.merge_bytes
-            });
+            .filter_map(|run| within(run, policy.merge_bytes))
+            .next_back();
         if let Some(run) = run {
             steps.push(Step::Merge {
                 files: run.iter().map(|file| file.path.clone()).collect(),
@@ -44,18 +44,35 @@ pub(super) fn plan(state: &TableState, policy: &Policy) -> Vec<Step> {
     steps
 }
 
+/// Whether two files of one kind can become one.
+fn are_neighbours(a: &LiveFile, b: &LiveFile) -> bool {
+    a.parts == b.parts
+        && (a.to + 1 == b.from
+            // A merge leaves no file of contents where there are none.
+            || (a.parts == Parts::Content && a.to < b.from))
+}
+
+/// The oldest files of a run, two at least, that a merge can read within a
+/// limit; those that are too large for it stay as they are.
+fn within<'a, 'b>(run: &'a [&'b LiveFile], limit: u64) -> Option<&'a [&'b LiveFile]> {
+    (0..run.len()).find_map(|start| {
+        let mut bytes = 0_u64;
+        let fitting = run[start..].iter().take_while(|file| {
+            bytes = bytes.saturating_add(file.size_bytes);
+            bytes <= limit
+        });
+        let count = fitting.count();
+        (count >= 2).then(|| &run[start..start + count])
+    })
+}
+
 /// The live files of these names, which must be of one kind and contiguous.
 fn live(state: &TableState, names: &[String]) -> Result<Vec<LiveFile>> {
     let files: Vec<_> =
         state.files.iter().filter(|file| names.contains(&file.path)).cloned().collect();
     let fits = files.len() == names.len()
         && !files.is_empty()
-        && files.windows(2).all(|pair| {
-            pair[0].parts == pair[1].parts
-                && (pair[0].to + 1 == pair[1].from
-                    // A merge leaves no file of contents where there are none.
-                    || (pair[0].parts == Parts::Content && pair[0].to < pair[1].from))
-        });
+        && files.windows(2).all(|pair| are_neighbours(&pair[0], &pair[1]));
     if fits { Ok(files) } else { Err(Error::StalePlan) }
 }
 
@@ -77,8 +94,9 @@ pub(super) async fn merge(
         outputs.extend(merge_contents(log, &inputs, &mut keeper, now_us).await?);
     }
     // A reader that began before the commit may need the inputs for as long
-    // as the retention, which counts from the time of the file.
-    touch(log, &inputs).await;
+    // as the retention, which counts from the time of the file. So may it need
+    // the large files that lose their last name now.
+    touch(log, &inputs, &keeper).await?;
     // A rewrite that drops nothing gives the same file; it stays.
     let remove: Vec<_> = inputs
         .iter()
@@ -101,18 +119,29 @@ pub(super) async fn merge(
     Ok(())
 }
 
-/// Sets the files' times to now.
-async fn touch(log: &Log, files: &[LiveFile]) {
-    let paths: Vec<_> = files.iter().map(|file| log.root.join(&file.path)).collect();
-    let touched = tokio::task::spawn_blocking(move || {
-        for path in paths {
-            // A file that can not be touched is vacuumed a little early.
-            if let Ok(file) = std::fs::File::open(path) {
-                let _ = file.set_times(std::fs::FileTimes::new().set_modified(now()));
+/// Sets the times of files that are replaced, and of large files that dropped
+/// versions named, to now.
+async fn touch(log: &Log, files: &[LiveFile], keeper: &Keeper) -> Result<()> {
+    let data = files.iter().map(|file| (log.root.join(&file.path), true));
+    let large = keeper.dropped_large().iter().map(|hash| (log.root.join(large_path(*hash)), false));
+    let paths: Vec<_> = data.chain(large).collect();
+    blocking("noting when files were replaced", move || {
+        for (path, needed) in paths {
+            let touched = std::fs::File::open(&path)
+                .and_then(|file| file.set_times(std::fs::FileTimes::new().set_modified(now())));
+            match touched {
+                Ok(()) => {}
+                // A large file that is lost already needs no time.
+                Err(error) if !needed && error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    let doing = format!("noting when `{}` was replaced", path.display());
+                    return Err(Error::io(doing, error));
+                }
             }
         }
-    });
-    let _ = touched.await;
+        Ok(())
+    })
+    .await
 }
 
 #[expect(clippy::disallowed_methods, reason = "times of files are the operating system's")]
@@ -123,11 +152,13 @@ fn now() -> std::time::SystemTime {
 fn output(
     inputs: &[LiveFile],
     parts: Parts,
-    pruned: u64,
+    keeper: &Keeper,
     written: crate::file::Written,
     now_us: i64,
 ) -> LiveFile {
     let (first, last) = (&inputs[0], &inputs[inputs.len() - 1]);
+    // Files after the horizon have nothing to be pruned of.
+    let pruned = inputs.iter().filter(|file| file.from <= keeper.oldest()).map(|file| file.pruned);
     let rewritten = inputs.len() == 1 && first.parts == parts;
     LiveFile {
         path: written.path,
@@ -141,7 +172,7 @@ fn output(
         to: last.to,
         chain: last.chain,
         ended_max_us: inputs.iter().map(|file| file.ended_max_us).max().unwrap_or_default(),
-        pruned: pruned.max(inputs.iter().map(|file| file.pruned).min().unwrap_or_default()),
+        pruned: keeper.pruned_to().max(pruned.min().unwrap_or_default()),
     }
 }
 
@@ -197,7 +228,7 @@ async fn merge_metadata(
         }
     }
     let written = writer.finish().await?;
-    Ok(output(inputs, Parts::Metadata, keeper.pruned_to(), written, now_us))
+    Ok(output(inputs, Parts::Metadata, keeper, written, now_us))
 }
 
 /// Contents of many files as one; `None` when nothing is left of them.
@@ -221,7 +252,7 @@ async fn merge_contents(
             .filter(|cursor| !cursor.rows.is_empty())
             .min_by(|a, b| a.rows.front().map(content_key).cmp(&b.rows.front().map(content_key)));
         let Some(row) = least.and_then(|cursor| cursor.rows.pop_front()) else { break };
-        if !keeper.keep_content(&row).await? {
+        if !keeper.keep_content(&row, inputs[0].parts).await? {
             continue;
         }
         let writer = writer.get_or_insert_with(|| {
@@ -231,7 +262,7 @@ async fn merge_contents(
     }
     let Some(writer) = writer else { return Ok(None) };
     let written = writer.finish().await?;
-    Ok(Some(output(inputs, Parts::Content, keeper.pruned_to(), written, now_us)))
+    Ok(Some(output(inputs, Parts::Content, keeper, written, now_us)))
 }
 
 /// Rows of one kind from many files, in the order that files have.

@@ -3,15 +3,16 @@
 //! A row goes only when no snapshot at or after the horizon needs it, or when
 //! it is a version that a run merged long ago covers. Each decision looks at
 //! the whole log, not at the files being merged, so files can be rewritten one
-//! at a time, the oldest first.
+//! at a time, the oldest first. Contents go when the rows that name them have
+//! gone, and never before.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures::TryStreamExt;
-use tinyfs::NodeId;
+use tinyfs::{ContentHash, NodeId};
 
 use crate::columns::ContentRow;
+use crate::file::Parts;
 use crate::{LinkRow, Result, Snapshot, Stamped, TransactionRow, VersionRow};
 
 /// Decides for each row in turn; rows come sorted, so a node's are together.
@@ -19,7 +20,18 @@ pub(super) struct Keeper {
     snapshot: Snapshot,
     covered_before: u64,
     pruning: Option<Pruning>,
-    node: Option<(NodeId, Arc<Vec<Stamped<VersionRow>>>)>,
+    node: Option<OfNode>,
+    /// Large files that versions named which are dropped.
+    dropped_large: HashSet<ContentHash>,
+}
+
+/// What is known of one node.
+struct OfNode {
+    node: NodeId,
+    /// The orders of the version rows that stay.
+    kept: HashSet<(u64, u32)>,
+    /// The contents that version rows name, and whether one of them stays.
+    named: HashMap<(u64, ContentHash), bool>,
 }
 
 /// A directory, and the order of the newest row of each of its names.
@@ -34,8 +46,9 @@ struct Pruning {
 
 impl Keeper {
     /// Drops only versions covered by runs merged at or before a transaction.
-    pub(super) const fn covered(snapshot: Snapshot, covered_before: u64) -> Self {
-        Self { snapshot, covered_before, pruning: None, node: None }
+    pub(super) fn covered(snapshot: Snapshot, covered_before: u64) -> Self {
+        let dropped_large = HashSet::new();
+        Self { snapshot, covered_before, pruning: None, node: None, dropped_large }
     }
 
     /// Drops what no snapshot at the horizon or later needs.
@@ -54,7 +67,17 @@ impl Keeper {
         live.extend(newest.into_values().flatten());
         drop(links);
         let pruning = Pruning { oldest, live, dir: None };
-        Ok(Self { snapshot, covered_before, pruning: Some(pruning), node: None })
+        Ok(Self { pruning: Some(pruning), ..Self::covered(snapshot, covered_before) })
+    }
+
+    /// The large files that versions named which it has dropped.
+    pub(super) const fn dropped_large(&self) -> &HashSet<ContentHash> {
+        &self.dropped_large
+    }
+
+    /// The horizon of the log.
+    pub(super) const fn oldest(&self) -> u64 {
+        self.snapshot.oldest()
     }
 
     /// Up to where what it kept is pruned.
@@ -91,76 +114,126 @@ impl Keeper {
         Ok(newest == Some(&row.order()) && row.row.child.is_some())
     }
 
-    async fn rows_of(&mut self, node: NodeId) -> Result<Arc<Vec<Stamped<VersionRow>>>> {
-        if let Some((known, rows)) = &self.node
-            && *known == node
-        {
-            return Ok(Arc::clone(rows));
-        }
-        let rows = Arc::new(self.snapshot.versions(node).await?);
-        self.node = Some((node, Arc::clone(&rows)));
-        Ok(rows)
+    async fn about(&mut self, node: NodeId) -> Result<&OfNode> {
+        let known = match self.node.take().filter(|known| known.node == node) {
+            Some(known) => known,
+            None => {
+                let rows = self.snapshot.versions(node).await?;
+                let kept = self.kept(node, &rows);
+                let mut named = HashMap::new();
+                for row in &rows {
+                    if let Some(hash) = row.row.hash {
+                        *named.entry((row.row.version, hash)).or_default() |=
+                            kept.contains(&row.order());
+                    }
+                }
+                OfNode { node, kept, named }
+            }
+        };
+        Ok(self.node.insert(known))
     }
 
-    fn is_live(&self, node: NodeId) -> bool {
-        self.pruning.as_ref().is_none_or(|pruning| pruning.live.contains(&node))
-    }
-
-    fn decide(&self, row: &Stamped<VersionRow>, rows: &[Stamped<VersionRow>]) -> bool {
-        if self.is_covered(row, rows) {
-            return false;
-        }
-        let Some(pruning) = &self.pruning else { return true };
-        if row.txn_seq > pruning.oldest {
-            return true;
-        }
-        if !self.is_live(row.row.node) {
-            return false;
-        }
-        // All versions of a series together are its content.
-        if row.row.entry_type.is_series() && row.row.version > 0 {
-            return true;
-        }
-        !rows.iter().any(|later| {
-            later.txn_seq <= pruning.oldest
-                && later.order() > row.order()
-                && (later.row.version == 0) == (row.row.version == 0)
-        })
-    }
-
-    /// Whether a run that is old enough, or that every visible snapshot sees,
-    /// stands for a row.
-    fn is_covered(&self, row: &Stamped<VersionRow>, rows: &[Stamped<VersionRow>]) -> bool {
+    /// The orders of the rows of a node that stay.
+    fn kept(&self, node: NodeId, rows: &[Stamped<VersionRow>]) -> HashSet<(u64, u32)> {
+        let live = self.pruning.as_ref().is_none_or(|pruning| pruning.live.contains(&node));
         let before = self.covered_before.max(self.pruned_to());
-        let first = row.row.covers.map_or(row.row.version, |covers| covers.from_version);
-        row.row.version > 0
-            && rows.iter().any(|run| {
-                run.txn_seq <= before
-                    && run.order() > row.order()
-                    && run.row.covers.is_some_and(|covers| {
-                        covers.from_version <= first && row.row.version <= run.row.version
-                    })
-            })
+        // The newest row of the node itself, and the newest version, that the
+        // oldest visible snapshot sees.
+        let newest = |of_node: bool| {
+            let oldest = self.pruned_to();
+            rows.iter()
+                .filter(|row| row.txn_seq <= oldest && (row.row.version == 0) == of_node)
+                .map(Stamped::order)
+                .max()
+        };
+        let (newest_itself, newest_version) = (newest(true), newest(false));
+        let mut kept = HashSet::new();
+        let mut runs = Covered::default();
+        // Rows come in order: from the end, the runs after a row are known.
+        for row in rows.iter().rev() {
+            let first = row.row.covers.map_or(row.row.version, |covers| covers.from_version);
+            let covered = row.row.version > 0 && runs.covers(first, row.row.version);
+            if row.row.covers.is_some() && row.txn_seq <= before {
+                runs.insert(first, row.row.version);
+            }
+            let needed = match &self.pruning {
+                Some(pruning) if row.txn_seq <= pruning.oldest => {
+                    let order = Some(row.order());
+                    // All versions of a series together are its content.
+                    let series = row.row.entry_type.is_series() && row.row.version > 0;
+                    live && (series || order == newest_itself || order == newest_version)
+                }
+                _ => true,
+            };
+            if needed && !covered {
+                kept.insert(row.order());
+            }
+        }
+        kept
     }
 
     pub(super) async fn keep_version(&mut self, row: &Stamped<VersionRow>) -> Result<bool> {
         if self.pruning.is_none() && (self.covered_before == 0 || !row.row.entry_type.is_series()) {
             return Ok(true);
         }
-        let rows = self.rows_of(row.row.node).await?;
-        Ok(self.decide(row, &rows))
+        let keep = self.about(row.row.node).await?.kept.contains(&row.order());
+        if let (false, false, Some(hash)) = (keep, row.row.inline, row.row.hash) {
+            self.dropped_large.insert(hash);
+        }
+        Ok(keep)
     }
 
-    /// Contents go when no version names them any more, or none will.
-    pub(super) async fn keep_content(&mut self, row: &Stamped<ContentRow>) -> Result<bool> {
+    /// Whether a content stays that lies in a file of its own, or in one with
+    /// its version row, which is rewritten at the same time.
+    pub(super) async fn keep_content(
+        &mut self,
+        row: &Stamped<ContentRow>,
+        parts: Parts,
+    ) -> Result<bool> {
         if self.keeps_all() {
             return Ok(true);
         }
-        let rows = self.rows_of(row.row.node).await?;
-        Ok(rows.iter().any(|version| {
-            version.row.version == row.row.version
-                && version.row.hash == Some(row.row.hash)
-                && self.decide(version, &rows)
-        }))
+        let named = &self.about(row.row.node).await?.named;
+        let stays = named.get(&(row.row.version, row.row.hash));
+        Ok(stays.is_some_and(|stays| *stays || parts == Parts::Content))
+    }
+}
+
+/// Ranges of versions that runs cover. None lies within another: so their ends
+/// rise with their beginnings.
+#[derive(Default)]
+struct Covered(BTreeMap<u64, u64>);
+
+impl Covered {
+    /// Whether one run covers them all.
+    fn covers(&self, first: u64, last: u64) -> bool {
+        self.0.range(..=first).next_back().is_some_and(|(_, end)| last <= *end)
+    }
+
+    fn insert(&mut self, first: u64, last: u64) {
+        if self.covers(first, last) {
+            return;
+        }
+        while let Some((&within, _)) = self.0.range(first..).next().filter(|(_, end)| **end <= last)
+        {
+            self.0.remove(&within);
+        }
+        self.0.insert(first, last);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_within_others_are_not_kept() {
+        let mut covered = Covered::default();
+        for (first, last) in [(5, 8), (1, 4), (6, 7), (3, 9), (10, 12)] {
+            covered.insert(first, last);
+        }
+        assert_eq!(covered.0, BTreeMap::from([(1, 4), (3, 9), (10, 12)]));
+        assert!(covered.covers(4, 9) && covered.covers(1, 4) && covered.covers(10, 11));
+        assert!(!covered.covers(1, 5) && !covered.covers(9, 10) && !covered.covers(13, 13));
     }
 }

@@ -27,7 +27,8 @@ pub struct Policy {
     pub small_files: usize,
     /// Merged files of one level, before they are merged again.
     pub fan_in: usize,
-    /// What a merge reads at most; larger files stay as they are.
+    /// What a merge reads at most: the oldest files of a level that fit are
+    /// merged, and files too large for it stay as they are.
     pub merge_bytes: u64,
     /// Commits between checkpoints.
     pub checkpoint_every: u64,
@@ -166,6 +167,7 @@ impl Log {
                 compact::merge(self, files, keeper, now_us, report).await
             }
             Step::Rewrite { file, .. } => {
+                prune::check_order(&self.state, file)?;
                 let keeper = keep::Keeper::pruning(self.snapshot(), policy.covered_before).await?;
                 compact::merge(self, std::slice::from_ref(file), keeper, now_us, report).await
             }

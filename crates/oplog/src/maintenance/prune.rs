@@ -37,6 +37,20 @@ pub(super) fn plan(state: &TableState) -> Vec<Step> {
         .collect()
 }
 
+/// Whether a file can be rewritten now: links rely on all older files with
+/// metadata being rewritten before, contents on all that still hold versions
+/// from before the horizon.
+pub(super) fn check_order(state: &TableState, name: &str) -> Result<()> {
+    let oldest = state.horizon.oldest;
+    let file = state.files.iter().find(|file| file.path == name).ok_or(Error::StalePlan)?;
+    let last = if file.parts.has_metadata() { file.from } else { oldest.saturating_add(1) };
+    let waits = state
+        .files
+        .iter()
+        .any(|other| other.parts.has_metadata() && other.from < last && other.pruned < oldest);
+    if waits { Err(Error::StalePlan) } else { Ok(()) }
+}
+
 impl Log {
     /// What forgetting everything before a transaction's state would drop.
     ///

@@ -23,6 +23,8 @@ pub struct Leftover {
     pub path: PathBuf,
     /// What it takes.
     pub bytes: u64,
+    /// When it was last touched, in microseconds since 1970 UTC.
+    pub modified_us: i64,
 }
 
 /// Finds what can go at a time.
@@ -116,8 +118,9 @@ fn old_files(
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        if modified_us(&meta)? < cutoff_us {
-            found(name, Leftover { path: dir.join(name), bytes: meta.len() });
+        let modified_us = modified_us(&meta)?;
+        if modified_us < cutoff_us {
+            found(name, Leftover { path: dir.join(name), bytes: meta.len(), modified_us });
         }
     }
     Ok(())
@@ -132,7 +135,7 @@ fn modified_us(meta: &std::fs::Metadata) -> std::io::Result<i64> {
 }
 
 /// Takes leftovers away. Those that are gone already are passed over, and a
-/// file that has come to be live since is kept.
+/// file that has come to be live, or was touched, since is kept.
 pub(super) async fn remove(log: &Log, leftovers: &[Leftover], report: &mut Report) -> Result<()> {
     let live: HashSet<_> = log.state.files.iter().map(|file| file.path.clone()).collect();
     for leftover in leftovers {
@@ -144,10 +147,19 @@ pub(super) async fn remove(log: &Log, leftovers: &[Leftover], report: &mut Repor
         let medium = std::sync::Arc::clone(&log.medium);
         let doing = format!("removing `{}`", path.display());
         let told = doing.clone();
-        let gone = blocking(doing, move || match medium.unlink(&path) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::io(told, error)),
+        let seen_us = leftover.modified_us;
+        let gone = blocking(doing, move || {
+            // Content that was written again, or that a merge let go only now.
+            let untouched = std::fs::symlink_metadata(&path)
+                .and_then(|meta| modified_us(&meta))
+                .map(|now_us| now_us <= seen_us);
+            match untouched
+                .and_then(|yes| if yes { medium.unlink(&path).map(|()| true) } else { Ok(false) })
+            {
+                Ok(gone) => Ok(gone),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(Error::io(told, error)),
+            }
         })
         .await?;
         if gone {

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use futures::TryStreamExt;
 use oplog::maintenance::{Policy, Report, Step};
 use oplog::{
-    Covers, Error, Finding, Log, LogOptions, MemoryContents, Snapshot, Stamped, VersionRow,
+    Covers, Error, Finding, Finished, LargeFiles, Log, LogOptions, MemoryContents, Snapshot,
+    Stamped, VersionRow,
 };
 use proptest::prelude::*;
 use tinyfs::{EntryType, NodeId};
+use tokio::io::AsyncWriteExt;
 
 use crate::pond::{Pond, inline, link};
 
@@ -324,6 +326,185 @@ async fn state_that_only_a_larger_run_replaces_is_still_shown() {
     assert!(matches!(inside, Err(Error::Pruned { .. })), "{inside:?}");
 }
 
+/// Performs the steps of a plan that are chosen, in order.
+async fn perform(pond: &mut Pond, policy: &Policy, chosen: impl Fn(&Step) -> bool) -> usize {
+    let plan = pond.log.plan_maintenance(policy, 0).await.unwrap();
+    let steps: Vec<_> = plan.steps.iter().filter(|step| chosen(step)).collect();
+    for step in &steps {
+        pond.log.perform_step(step, policy, 0, &mut Report::default()).await.unwrap();
+    }
+    steps.len()
+}
+
+fn is_rewrite(step: &Step) -> bool {
+    matches!(step, Step::Rewrite { .. })
+}
+
+#[tokio::test]
+async fn files_are_rewritten_from_the_oldest_and_contents_last() {
+    let mut pond = Pond::create().await;
+    pond.add_file("a", b"1").await;
+    pond.add_file("b", b"1").await;
+    maintain(&mut pond, &Policy { small_files: 2, ..eager() }, 0).await;
+    let row = link(pond.root, "a", None);
+    pond.commit(vec![row], vec![], MemoryContents::default()).await;
+    let plan = pond.log.plan_prune(3).unwrap();
+    pond.log.prune(&plan, 0).await.unwrap();
+    let policy = Policy::default();
+    let plan = pond.log.plan_maintenance(&policy, 0).await.unwrap();
+    let rewrites: Vec<_> = plan.steps.iter().filter(|step| is_rewrite(step)).collect();
+    assert_eq!(rewrites.len(), 3, "{plan:?}");
+    for early in &rewrites[1..] {
+        let done = pond.log.perform_step(early, &policy, 0, &mut Report::default()).await;
+        assert!(matches!(done, Err(Error::StalePlan)), "{early:?}: {done:?}");
+    }
+    assert_eq!(perform(&mut pond, &policy, is_rewrite).await, 3);
+    pond.reopen().await;
+    assert_eq!(pond.names().await, ["b"]);
+    assert_eq!(findings(&pond.log).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn large_file_that_loses_its_last_name_is_kept_for_the_retention() {
+    let mut pond = Pond::create().await;
+    let mut sink = pond.log.large_files().writer();
+    sink.write_all(&vec![3; 200_000]).await.unwrap();
+    let Finished::Large { hash, size_bytes, .. } = sink.finish().await.unwrap() else {
+        panic!("200,000 bytes are large");
+    };
+    let (node, root) = (pond.node(), pond.root);
+    let row = VersionRow { inline: false, ..inline(node, 1, hash, size_bytes) };
+    pond.commit(vec![link(root, "a", Some(node))], vec![row], MemoryContents::default()).await;
+    pond.commit(vec![link(root, "a", None)], vec![], MemoryContents::default()).await;
+    let path = pond.data().join(LargeFiles::path(hash));
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    let file = std::fs::File::open(&path).unwrap();
+    file.set_times(std::fs::FileTimes::new().set_modified(long_ago)).unwrap();
+    let plan = pond.log.plan_prune(2).unwrap();
+    pond.log.prune(&plan, 0).await.unwrap();
+    perform(&mut pond, &Policy::default(), is_rewrite).await;
+    // A vacuum of files from before today.
+    let policy = Policy { large_files: true, retention_us: 0, ..Policy::default() };
+    let after_long_ago_us = 1_100_000_000_000_000;
+    let plan = pond.log.plan_maintenance(&policy, after_long_ago_us).await.unwrap();
+    assert_eq!(plan.steps, []);
+    assert!(std::fs::metadata(&path).unwrap().modified().unwrap() > long_ago);
+}
+
+#[tokio::test]
+async fn contents_stay_while_rows_that_name_them_do() {
+    let mut pond = Pond::create().await;
+    let node = pond.node();
+    let policy = Policy { small_files: 2, fan_in: 2, ..Policy::default() };
+    let is_merge = |step: &Step| matches!(step, Step::Merge { .. });
+    for version in 1..=4 {
+        let mut contents = MemoryContents::default();
+        let hash = contents.add(vec![u8::try_from(version).unwrap()]);
+        let row = VersionRow { entry_type: EntryType::Series, ..inline(node, version, hash, 1) };
+        pond.commit(vec![], vec![row], contents).await;
+        if version % 2 == 0 {
+            let plan = pond.log.plan_maintenance(&policy, 0).await.unwrap();
+            pond.log
+                .perform_step(&plan.steps[0], &policy, 0, &mut Report::default())
+                .await
+                .unwrap();
+        }
+    }
+    let mut contents = MemoryContents::default();
+    let run = VersionRow {
+        entry_type: EntryType::Series,
+        covers: Some(Covers { from_version: 1, from_txn: 1 }),
+        ..inline(node, 4, contents.add(&b"run"[..]), 3)
+    };
+    pond.commit(vec![], vec![run], contents).await;
+    // Only the contents are merged, then only the rows.
+    let policy = Policy { covered_before: 5, ..policy };
+    let of_contents = |step: &Step| {
+        is_merge(step)
+            && matches!(step, Step::Merge { files, .. } if files[0].contains("-content-"))
+    };
+    assert_eq!(perform(&mut pond, &policy, of_contents).await, 1);
+    assert_eq!(findings(&pond.log).await, Vec::<String>::new());
+    let snapshot = pond.log.snapshot();
+    let rows = snapshot.as_of(4).unwrap().versions(node).await.unwrap();
+    assert_eq!(rows.len(), 4);
+    for row in rows {
+        let hash = row.row.hash.unwrap();
+        snapshot.content(node, row.row.version, row.txn_seq, hash).await.unwrap();
+    }
+    assert_eq!(perform(&mut pond, &policy, is_merge).await, 1);
+    assert_eq!(pond.log.snapshot().versions(node).await.unwrap().len(), 1);
+    assert_eq!(findings(&pond.log).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn merges_read_no_more_than_their_limit_and_come_to_an_end() {
+    let mut pond = Pond::create().await;
+    for n in 0..12u8 {
+        // One file is larger than a merge may read.
+        let bytes: Vec<u8> = (0..if n == 5 { 2_000 } else { 1 })
+            .flat_map(|i: u32| *tinyfs::ContentHash::of(&i.to_le_bytes()).as_bytes())
+            .collect();
+        pond.add_file(&n.to_string(), &bytes).await;
+    }
+    let sizes = std::fs::read_dir(pond.data()).unwrap().filter_map(|entry| {
+        let meta = entry.unwrap().metadata().unwrap();
+        meta.is_file().then_some(meta.len())
+    });
+    let merge_bytes = 3 * sizes.min().unwrap() + 1_000;
+    let policy = Policy { small_files: 3, fan_in: 2, merge_bytes, ..Policy::default() };
+    let mut merges = 0;
+    loop {
+        let plan = pond.log.plan_maintenance(&policy, 0).await.unwrap();
+        let Some(step @ Step::Merge { files, bytes, .. }) = plan.steps.first() else { break };
+        assert!(files.len() > 1 && *bytes <= merge_bytes, "{step:?}");
+        pond.log.perform_step(step, &policy, 0, &mut Report::default()).await.unwrap();
+        merges += 1;
+    }
+    assert!(merges > 2, "{merges} merges");
+    pond.reopen().await;
+    assert_eq!(pond.names().await.len(), 12);
+    assert_eq!(findings(&pond.log).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_is_pruned_is_not_written_again_for_newer_files() {
+    let mut pond = Pond::create().await;
+    for n in 0..3 {
+        pond.add_file(&n.to_string(), b"x").await;
+    }
+    maintain(&mut pond, &eager(), 0).await;
+    let plan = pond.log.plan_prune(2).unwrap();
+    pond.log.prune(&plan, 0).await.unwrap();
+    maintain(&mut pond, &eager(), 0).await;
+    for n in 3..6 {
+        pond.add_file(&n.to_string(), b"x").await;
+    }
+    for _ in 0..3 {
+        perform(&mut pond, &eager(), |step| matches!(step, Step::Merge { .. })).await;
+        let plan = pond.log.plan_maintenance(&eager(), 0).await.unwrap();
+        assert!(!plan.steps.iter().any(is_rewrite), "{plan:?}");
+    }
+}
+
+#[tokio::test]
+async fn leftover_that_was_touched_since_it_was_seen_stays() {
+    let mut pond = Pond::create().await;
+    let path = pond.data().join(".tmp-1-2#0");
+    std::fs::write(&path, b"x").unwrap();
+    let file = std::fs::File::open(&path).unwrap();
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    file.set_times(std::fs::FileTimes::new().set_modified(long_ago)).unwrap();
+    let policy = Policy::default();
+    let plan = pond.log.plan_maintenance(&policy, FUTURE_US).await.unwrap();
+    std::fs::write(&path, b"y").unwrap();
+    let silent = diagnostics::silent();
+    pond.log.perform_maintenance(&plan, &policy, FUTURE_US, &silent).await.unwrap();
+    assert!(path.exists());
+    maintain(&mut pond, &policy, FUTURE_US).await;
+    assert!(!path.exists());
+}
+
 #[tokio::test]
 async fn stranger_reads_the_log_with_delta_rs() {
     let mut pond = Pond::create().await;
@@ -344,10 +525,7 @@ async fn stranger_reads_the_log_with_delta_rs() {
         .collect()
         .await
         .unwrap();
-    assert_eq!(
-        batches.iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>(),
-        6
-    );
+    assert_eq!(batches.iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>(), 6);
     let version = i64::try_from(pond.log.head().txn_seq).unwrap();
     let state = table.snapshot().unwrap();
     let app = pond.root.to_string();
