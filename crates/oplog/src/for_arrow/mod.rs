@@ -146,7 +146,7 @@ pub fn batch(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
 pub use arrow as __arrow;
 
 /// Declares a struct whose values are rows of record batches; see
-/// [`for_arrow`](crate::for_arrow).
+/// [`for_arrow!`](macro@crate::for_arrow).
 #[macro_export]
 macro_rules! for_arrow {
     (
