@@ -41,6 +41,30 @@ impl NodeChange {
     pub(crate) const fn is_created(&self) -> bool {
         self.created
     }
+
+    /// Adds a version and returns its number.
+    pub(crate) fn append(&mut self, mut version: Version) -> u64 {
+        let number = self.rows.newest().map_or(1, |newest| newest.number + 1);
+        version.number = number;
+        self.rows.versions.push(version.clone());
+        self.rows.runs.push(version.clone());
+        self.added.push(version);
+        number
+    }
+
+    /// Adds a merged run.
+    pub(crate) fn merge(&mut self, run: Version, from_txn: u64) {
+        let mut runs: Vec<_> =
+            self.rows.runs.iter().filter(|run| run.covers.is_some()).cloned().collect();
+        runs.push(run.clone());
+        self.rows.runs = fewest(&self.rows.versions, runs);
+        self.merged.push((run, from_txn));
+    }
+
+    /// Replaces the attributes.
+    pub(crate) fn set_attributes(&mut self, attributes: Attributes) {
+        self.rows.attributes = attributes;
+    }
 }
 
 /// All changes of a transaction.
@@ -95,81 +119,37 @@ impl Overlay {
     pub(crate) fn create(&mut self, id: NodeId, mut rows: NodeRows) {
         let added = std::mem::take(&mut rows.versions);
         rows.runs.clear();
-        let change = NodeChange {
+        let mut change = NodeChange {
             created: true,
             rows,
             attributes_before: None,
             added: Vec::new(),
             merged: Vec::new(),
         };
+        for version in added {
+            change.append(version);
+        }
         self.touched.push(id);
         self.nodes.insert(id, change);
-        for version in added {
-            self.append_to(id, version);
-        }
     }
 
-    /// The node to change; `before` is what the view says of it.
-    fn touch(&mut self, id: NodeId, before: impl FnOnce() -> NodeRows) -> &mut NodeChange {
-        self.nodes.entry(id).or_insert_with(|| {
-            self.touched.push(id);
-            let rows = before();
-            NodeChange {
-                created: false,
-                attributes_before: Some(rows.attributes.clone()),
-                rows,
-                added: Vec::new(),
-                merged: Vec::new(),
-            }
-        })
+    /// Takes up a node of the view underneath, to be changed. `rows` is what
+    /// the view says of it.
+    pub(crate) fn take_up(&mut self, id: NodeId, rows: NodeRows) {
+        let change = NodeChange {
+            created: false,
+            attributes_before: Some(rows.attributes.clone()),
+            rows,
+            added: Vec::new(),
+            merged: Vec::new(),
+        };
+        self.touched.push(id);
+        self.nodes.insert(id, change);
     }
 
-    /// Adds a version to a node and returns its number.
-    pub(crate) fn append(
-        &mut self,
-        id: NodeId,
-        before: impl FnOnce() -> NodeRows,
-        mut version: Version,
-    ) -> u64 {
-        let change = self.touch(id, before);
-        let number = change.rows.newest().map_or(1, |newest| newest.number + 1);
-        version.number = number;
-        self.append_to(id, version);
-        number
-    }
-
-    fn append_to(&mut self, id: NodeId, version: Version) {
-        if let Some(change) = self.nodes.get_mut(&id) {
-            change.rows.versions.push(version.clone());
-            change.rows.runs.push(version.clone());
-            change.added.push(version);
-        }
-    }
-
-    /// Adds a merged run to a series.
-    pub(crate) fn merge(
-        &mut self,
-        id: NodeId,
-        before: impl FnOnce() -> NodeRows,
-        run: Version,
-        from_txn: u64,
-    ) {
-        let change = self.touch(id, before);
-        let mut runs: Vec<_> =
-            change.rows.runs.iter().filter(|run| run.covers.is_some()).cloned().collect();
-        runs.push(run.clone());
-        change.rows.runs = fewest(&change.rows.versions, runs);
-        change.merged.push((run, from_txn));
-    }
-
-    /// Replaces the attributes of a node.
-    pub(crate) fn set_attributes(
-        &mut self,
-        id: NodeId,
-        before: impl FnOnce() -> NodeRows,
-        attributes: Attributes,
-    ) {
-        self.touch(id, before).rows.attributes = attributes;
+    /// A node to change; `None` when it is neither made here nor taken up.
+    pub(crate) fn change(&mut self, id: NodeId) -> Option<&mut NodeChange> {
+        self.nodes.get_mut(&id)
     }
 
     /// The series with versions added, each with the numbers of these.

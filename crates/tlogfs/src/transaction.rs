@@ -22,7 +22,7 @@ use tokio::sync::Mutex;
 
 use crate::content::{TransactionWriter, Written};
 use crate::node_rows::NodeRows;
-use crate::overlay::Overlay;
+use crate::overlay::{NodeChange, Overlay};
 use crate::spool::Spool;
 use crate::view::{View, place_of, slice, unnamed};
 
@@ -132,11 +132,11 @@ impl Transaction {
         run: NewVersion,
     ) -> Result<()> {
         let mut state = self.changing().await?;
-        let before = self.stored_file(&state.overlay, series).await?;
+        self.stored_file(&state.overlay, series).await?;
         let mut run = self.version_of(run)?;
         run.number = *covers.end();
         run.covers = Some(covers);
-        state.overlay.merge(series, || before, run, from_txn);
+        self.change(&mut state.overlay, series).await?.merge(run, from_txn);
         Ok(())
     }
 
@@ -156,18 +156,31 @@ impl Transaction {
         }
     }
 
+    /// A node to change. What the view says of it is copied the first time
+    /// only: a series may have very many versions.
+    async fn change<'a>(&self, overlay: &'a mut Overlay, id: NodeId) -> Result<&'a mut NodeChange> {
+        if overlay.node(id).is_none() {
+            overlay.take_up(id, self.base.rows(id).await?.as_ref().clone());
+        }
+        overlay.change(id).ok_or(Error::NoSuchNode { id })
+    }
+
+    async fn entry_type(&self, overlay: &Overlay, id: NodeId) -> Result<EntryType> {
+        match overlay.node(id) {
+            Some(change) => Ok(change.rows.entry_type),
+            None => Ok(self.base.rows(id).await?.entry_type),
+        }
+    }
+
     async fn directory(&self, overlay: &Overlay, id: NodeId) -> Result<()> {
-        let entry_type = match overlay.node(id) {
-            Some(change) => change.rows.entry_type,
-            None => self.base.rows(id).await?.entry_type,
-        };
+        let entry_type = self.entry_type(overlay, id).await?;
         if entry_type.is_directory() { Ok(()) } else { Err(Error::NotADirectoryNode { id }) }
     }
 
-    async fn stored_file(&self, overlay: &Overlay, id: NodeId) -> Result<NodeRows> {
-        let rows = self.rows(overlay, id).await?;
-        let stored = rows.entry_type.is_file() && !rows.entry_type.is_dynamic();
-        if stored { Ok(rows) } else { Err(Error::NoSuchNode { id }) }
+    async fn stored_file(&self, overlay: &Overlay, id: NodeId) -> Result<()> {
+        let entry_type = self.entry_type(overlay, id).await?;
+        let stored = entry_type.is_file() && !entry_type.is_dynamic();
+        if stored { Ok(()) } else { Err(Error::NoSuchNode { id }) }
     }
 
     /// A name with all changes, and what it is underneath when that was read.
@@ -392,15 +405,14 @@ impl WriteStore for Transaction {
 
     async fn append(&self, file: NodeId, version: NewVersion) -> Result<u64> {
         let mut state = self.changing().await?;
-        let before = self.stored_file(&state.overlay, file).await?;
+        self.stored_file(&state.overlay, file).await?;
         let version = self.version_of(version)?;
-        Ok(state.overlay.append(file, || before, version))
+        Ok(self.change(&mut state.overlay, file).await?.append(version))
     }
 
     async fn set_attributes(&self, node: NodeId, attributes: Attributes) -> Result<()> {
         let mut state = self.changing().await?;
-        let before = self.rows(&state.overlay, node).await?;
-        state.overlay.set_attributes(node, || before, attributes);
+        self.change(&mut state.overlay, node).await?.set_attributes(attributes);
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use tinyfs::{
 
 use crate::node_rows::NodeRows;
 
-/// Versions and nodes kept in memory, together at most.
+/// Nodes, versions and runs kept in memory, together at most; or one node.
 const MEMO_WEIGHT: usize = 65_536;
 /// The longest target of a symlink.
 const TARGET_MAX_BYTES: u64 = 65_536;
@@ -62,11 +62,14 @@ impl View {
             None if id == self.root => Arc::new(NodeRows::root()),
             None => return Err(Error::NoSuchNode { id }),
         };
+        let weight = 1 + rows.versions.len() + rows.runs.len();
         let mut memo = self.memo();
-        memo.weight += 1 + rows.versions.len();
+        memo.weight += weight;
         if memo.weight > MEMO_WEIGHT {
+            // One that is too heavy by itself stays until the next comes: to
+            // read it anew at each question would cost more than it weighs.
             memo.nodes.clear();
-            memo.weight = 1 + rows.versions.len();
+            memo.weight = weight;
         }
         memo.nodes.insert(id, Arc::clone(&rows));
         Ok(rows)

@@ -83,3 +83,16 @@ async fn tables_and_series_of_no_or_one_byte_are_refused() {
         }
     }
 }
+
+#[tokio::test]
+async fn many_appends_in_one_transaction_are_numbered_in_order() {
+    let mut log = TestLog::new().await;
+    let transaction = log.begin();
+    let fs = fs_of(&transaction);
+    for number in 1..=4_000_u64 {
+        let written = fs.write("/a", "x").await.unwrap();
+        assert_eq!(written.node.newest.unwrap().number, number);
+    }
+    log.commit(&transaction).await;
+    assert_eq!(log.fs().versions("/a").await.unwrap().len(), 4_000);
+}
