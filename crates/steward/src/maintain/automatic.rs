@@ -111,6 +111,8 @@ impl Pond {
         let mut policy = full_policy(&locked.log.snapshot(), &locked.settings, now_us).await?;
         // That reads the whole history of versions.
         policy.large_files = false;
+        // So much of what is due as fits, or a large piece would never be done.
+        policy.merge_bytes = policy.merge_bytes.min(MAX_PIECE_BYTES);
         let plan = locked
             .log
             .plan_maintenance(&policy, now_us)

@@ -154,3 +154,32 @@ async fn versions_that_do_not_go_together_do_not_keep_back_others() {
     let history = pond.read().await.history_of("/s").await.unwrap();
     assert!(history.runs.iter().any(|run| run.covers == Some(5..=8)), "{:?}", history.runs);
 }
+
+#[tokio::test]
+async fn what_is_too_large_to_be_merged_at_once_is_merged_in_part() {
+    let pond = TestPond::with_upkeep().await;
+    pond.pond.set_setting("maintenance.budget_ms", "60000").unwrap();
+    // Bytes that can not be compressed: 300 KB a transaction.
+    let mut seed = 1_u64;
+    let mut noise = || {
+        let bytes = (0..60_000).map(|_| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed as u8
+        });
+        bytes.collect::<Vec<_>>()
+    };
+    for _ in 0..32 {
+        let contents: Vec<_> = (0..5).map(|_| noise()).collect();
+        let write = pond.pond.write(TestPond::intent("x"), async |txn| {
+            for (number, bytes) in contents.iter().enumerate() {
+                txn.fs().write(&format!("/{number}"), bytes).await?;
+            }
+            Ok::<_, Error>(())
+        });
+        write.await.unwrap();
+    }
+    let plan = pond.pond.plan_maintenance(MaintainOptions::default()).await.unwrap();
+    assert!(!plan.steps.iter().any(|step| matches!(step, Step::CompactLog { .. })), "{plan:?}");
+}
