@@ -5,11 +5,17 @@
 //! a URL and back.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::Arc;
 
+use arrow::json::LineDelimitedWriter;
 use deltalake::{DeltaTable, DeltaTableBuilder, ObjectStore};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde::Deserialize;
 use url::Url;
 
+use crate::delta::{TableState, configuration, sort_files};
 use crate::file::LiveFile;
 use crate::{Error, Result};
 
@@ -57,4 +63,68 @@ pub(crate) async fn create(store: &Arc<dyn ObjectStore>, version: u64) -> Result
     deltalake::checkpoints::create_checkpoint(&table, None)
         .await
         .map_err(|error| Error::io(format!("writing checkpoint {version}"), error))
+}
+
+/// A row of a checkpoint, as far as it says what the table is.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    add: Option<AddRow>,
+    meta_data: Option<MetaDataRow>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AddRow {
+    path: String,
+    size: u64,
+    modification_time: i64,
+    #[serde(default)]
+    tags: HashMap<String, Option<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct MetaDataRow {
+    configuration: HashMap<String, String>,
+}
+
+/// Compares the rows of a checkpoint that has no name yet with the table it
+/// must describe; this reads every page of what matters.
+///
+/// # Errors
+/// What differs, or why it can not be read.
+pub(crate) fn compare(file: &File, expected: &TableState) -> std::io::Result<()> {
+    let differs = |what: &str| Err(std::io::Error::other(format!("the checkpoint {what}")));
+    let file = file.try_clone()?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(std::io::Error::other)?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), ["add", "metaData"]);
+    let reader = builder.with_projection(mask).build().map_err(std::io::Error::other)?;
+    let mut files = Vec::new();
+    let mut found = HashMap::new();
+    for batch in reader {
+        let batch = batch.map_err(std::io::Error::other)?;
+        let mut lines = LineDelimitedWriter::new(Vec::new());
+        lines.write(&batch).and_then(|()| lines.finish()).map_err(std::io::Error::other)?;
+        let lines = lines.into_inner();
+        for row in serde_json::Deserializer::from_slice(&lines).into_iter::<Row>() {
+            let row = row.map_err(std::io::Error::other)?;
+            if let Some(add) = row.add {
+                let AddRow { path, size, modification_time, tags } = add;
+                let file = LiveFile::from_tags(path, size, modification_time, &tags);
+                files.push(file.map_err(std::io::Error::other)?);
+            }
+            if let Some(metadata) = row.meta_data {
+                found = metadata.configuration;
+            }
+        }
+    }
+    sort_files(&mut files);
+    if files != *expected.files {
+        return differs("names other files than the commits");
+    }
+    let properties = configuration(&expected.identity, &expected.horizon);
+    if properties.iter().any(|(key, value)| found.get(key) != Some(value)) {
+        return differs("has other properties than the commits");
+    }
+    Ok(())
 }

@@ -143,7 +143,8 @@ pub(crate) fn checkpoint_path(version: u64) -> Path {
     Path::from(format!("{LOG}/{version:020}.checkpoint.parquet"))
 }
 
-fn configuration(identity: &Identity, horizon: &Horizon) -> BTreeMap<String, String> {
+/// The properties of the table.
+pub(crate) fn configuration(identity: &Identity, horizon: &Horizon) -> BTreeMap<String, String> {
     let pair = |key: &str, value: String| (key.to_owned(), value);
     BTreeMap::from([
         pair(key::POND_ID, identity.pond_id.to_string()),

@@ -3,8 +3,9 @@
 //! `object_store`'s local store never syncs. This one writes to a temporary
 //! name, syncs the file, gives it its name (by hard link where the name must
 //! be absent, by rename otherwise), and syncs the directory, new directories
-//! and their parents included. A checkpoint is read back and decoded before
-//! it gets its name, because readers find checkpoints by listing.
+//! and their parents included. A checkpoint is read back, decoded and compared
+//! with the table before it gets its name, because readers find checkpoints by
+//! listing.
 //!
 //! Reads are the local store's own. The store is rooted at the log's
 //! directory, so no host path ever passes through a URL.
@@ -25,6 +26,8 @@ use object_store::{
     UploadPart,
 };
 
+use crate::checkpoint;
+use crate::delta::TableState;
 use crate::medium::{Medium, Naming, Staged, ensure_dir};
 
 const STORE: &str = "DurableStore";
@@ -35,13 +38,20 @@ pub(crate) struct DurableStore {
     root: PathBuf,
     reads: LocalFileSystem,
     medium: Arc<dyn Medium>,
+    /// What a checkpoint that is written must say.
+    expected: Option<Arc<TableState>>,
 }
 
 impl DurableStore {
     /// A store on `root`, which exists.
     pub(crate) fn new(root: PathBuf, medium: Arc<dyn Medium>) -> Result<Self> {
         let reads = LocalFileSystem::new_with_prefix(&root)?;
-        Ok(Self { root, reads, medium })
+        Ok(Self { root, reads, medium, expected: None })
+    }
+
+    /// The store, with the state that checkpoints are compared with.
+    pub(crate) fn expecting(self, state: TableState) -> Self {
+        Self { expected: Some(Arc::new(state)), ..self }
     }
 
     fn host_path(&self, location: &Path) -> PathBuf {
@@ -86,10 +96,19 @@ fn is_checkpoint(location: &Path) -> bool {
 }
 
 /// Syncs, checks where that is called for, and names a staged file.
-fn settle(staged: Staged, location: &Path, to: &std::path::Path, naming: Naming) -> Result<()> {
+fn settle(
+    staged: Staged,
+    location: &Path,
+    expected: Option<&TableState>,
+    to: &std::path::Path,
+    naming: Naming,
+) -> Result<()> {
     staged.sync().map_err(generic)?;
     if is_checkpoint(location) {
         decode_all(&staged)?;
+        if let Some(expected) = expected {
+            checkpoint::compare(staged.file(), expected).map_err(generic)?;
+        }
     }
     staged.name(to, naming).map_err(|error| named(error, location))
 }
@@ -128,6 +147,7 @@ impl ObjectStore for DurableStore {
         };
         let (to, medium, location) =
             (self.host_path(location), Arc::clone(&self.medium), location.clone());
+        let expected = self.expected.clone();
         blocking(move || {
             let dir = to.parent().unwrap_or(&to);
             ensure_dir(&*medium, dir).map_err(generic)?;
@@ -135,7 +155,7 @@ impl ObjectStore for DurableStore {
             for bytes in &payload {
                 staged.append(bytes).map_err(generic)?;
             }
-            settle(staged, &location, &to, naming)?;
+            settle(staged, &location, expected.as_deref(), &to, naming)?;
             Ok(PutResult { e_tag: None, version: None })
         })
         .await
@@ -157,7 +177,9 @@ impl ObjectStore for DurableStore {
             })
             .await?
         };
-        Ok(Box::new(Upload { staged: Arc::new(Mutex::new(Some(staged))), len: 0, location, to }))
+        let staged = Arc::new(Mutex::new(Some(staged)));
+        let expected = self.expected.clone();
+        Ok(Box::new(Upload { staged, len: 0, location, expected, to }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -207,13 +229,14 @@ impl ObjectStore for DurableStore {
         };
         let (source, target) = (self.host_path(from), self.host_path(to));
         let (medium, location) = (Arc::clone(&self.medium), to.clone());
+        let expected = self.expected.clone();
         blocking(move || {
             let dir = target.parent().unwrap_or(&target);
             ensure_dir(&*medium, dir).map_err(generic)?;
             let mut staged = Staged::create(&medium, dir).map_err(generic)?;
             let mut source = std::fs::File::open(&source).map_err(|e| named(e, &location))?;
             io::copy(&mut source, &mut staged).map_err(generic)?;
-            settle(staged, &location, &target, naming)
+            settle(staged, &location, expected.as_deref(), &target, naming)
         })
         .await
     }
@@ -225,6 +248,7 @@ struct Upload {
     staged: Arc<Mutex<Option<Staged>>>,
     len: u64,
     location: Path,
+    expected: Option<Arc<TableState>>,
     to: PathBuf,
 }
 
@@ -251,7 +275,9 @@ impl MultipartUpload for Upload {
     async fn complete(&mut self) -> Result<PutResult> {
         let staged = self.staged.lock().map_err(|_| gone())?.take().ok_or_else(gone)?;
         let (location, to) = (self.location.clone(), self.to.clone());
-        blocking(move || settle(staged, &location, &to, Naming::Replace)).await?;
+        let expected = self.expected.clone();
+        blocking(move || settle(staged, &location, expected.as_deref(), &to, Naming::Replace))
+            .await?;
         Ok(PutResult { e_tag: None, version: None })
     }
 

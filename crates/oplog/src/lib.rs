@@ -7,8 +7,9 @@
 //!
 //! Always true: what was acknowledged survives a power cut; reads commit
 //! nothing and lock nothing; state at transaction N is a function of the rows
-//! with `txn_seq <= N`; content is checked against its hash before it is
-//! returned.
+//! with `txn_seq <= N`; inline content is checked against its hash before it is
+//! returned. Large files are read in ranges, which can not be checked; who
+//! reads one whole checks it on the way.
 //!
 //! Deliberately not here: the writer's lock (the steward's), what the rows
 //! mean as a file system (`tlogfs`), and clocks and ids (passed in). This is

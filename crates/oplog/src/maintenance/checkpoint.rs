@@ -1,14 +1,18 @@
 //! Checkpoints at our own cadence, and the clean-up of the log behind them.
 //!
-//! A checkpoint counts when it was read back and says what we know. The two
+//! A checkpoint is compared with what we know before it has its name, and
+//! counts when it was read back after. The two
 //! newest are kept, and every commit since the older of them, so that one
 //! damaged checkpoint is no loss. Clean-up goes by versions, never by time.
 
-use object_store::ObjectStoreExt;
+use std::sync::Arc;
+
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::{Policy, Report, Step};
 use crate::delta::{Listing, TableState, checkpoint_path, commit_path};
+use crate::durable::DurableStore;
 use crate::{Error, Log, Result};
 
 /// Plans a checkpoint and a clean-up where they are due after `commits` more.
@@ -44,7 +48,10 @@ fn expired(listing: &Listing, before: u64) -> Vec<Path> {
 pub(super) async fn make(log: &Log, report: &mut Report) -> Result<()> {
     let version = log.state.delta_version;
     let store = &log.delta.store;
-    crate::checkpoint::create(store, version).await?;
+    let comparing = DurableStore::new(log.root.clone(), Arc::clone(&log.medium))
+        .map_err(|error| Error::io(format!("writing checkpoint {version}"), error))?
+        .expecting(log.state.clone());
+    crate::checkpoint::create(&(Arc::new(comparing) as Arc<dyn ObjectStore>), version).await?;
     if let Err(error) = log.delta.verify_checkpoint(&log.state).await {
         // Better none than one that readers would believe.
         for path in [checkpoint_path(version), Path::from("_delta_log/_last_checkpoint")] {
@@ -75,4 +82,78 @@ pub(super) async fn clean(log: &Log, before: u64, report: &mut Report) -> Result
         report.log_files_removed += 1;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::{
+        Changes, Disk, Identity, Location, LogOptions, Medium, MemoryContents, TransactionMeta,
+        TxnKind,
+    };
+
+    /// Counts the checkpoints that get their name.
+    #[derive(Debug, Default)]
+    struct Counting(AtomicUsize);
+
+    impl Counting {
+        fn count(&self, to: &std::path::Path) {
+            if to.to_str().is_some_and(|name| name.ends_with(".checkpoint.parquet")) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    }
+
+    impl Medium for Counting {
+        fn rename(&self, from: &std::path::Path, to: &std::path::Path) -> std::io::Result<()> {
+            self.count(to);
+            Disk.rename(from, to)
+        }
+
+        fn link(&self, from: &std::path::Path, to: &std::path::Path) -> std::io::Result<()> {
+            self.count(to);
+            Disk.link(from, to)
+        }
+    }
+
+    #[tokio::test]
+    async fn checkpoint_that_says_something_else_gets_no_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let location = Location::Local(dir.path().join("data"));
+        let identity = Identity {
+            pond_id: uuid::Uuid::from_u128(1),
+            birthplace: "test".into(),
+            created_us: 0,
+            format_version: crate::FORMAT_VERSION,
+        };
+        let medium = Arc::new(Counting::default());
+        let options =
+            LogOptions { medium: Arc::clone(&medium) as Arc<dyn Medium>, ..LogOptions::default() };
+        let mut log = Log::create(&location, &identity, options).await.unwrap();
+        let transaction = TransactionMeta {
+            txn_id: uuid::Uuid::from_u128(2),
+            kind: TxnKind::User,
+            command: "test".into(),
+            user: "someone".into(),
+            host: "somewhere".into(),
+            started_us: 0,
+            ended_us: 0,
+        };
+        let contents = Arc::new(MemoryContents::default());
+        let changes = Changes { links: vec![], versions: vec![], contents, transaction };
+        log.commit(&changes).await.into_result().unwrap();
+        let good = log.state.clone();
+        let other_files = TableState { files: Arc::new(vec![]), ..good.clone() };
+        let horizon = crate::delta::Horizon { oldest: 1, ..good.horizon };
+        for state in [other_files, TableState { horizon, ..good.clone() }] {
+            log.state = state;
+            assert!(make(&log, &mut Report::default()).await.is_err());
+            assert_eq!(medium.0.load(Ordering::SeqCst), 0);
+        }
+        log.state = good;
+        make(&log, &mut Report::default()).await.unwrap();
+        assert_eq!(medium.0.load(Ordering::SeqCst), 1);
+    }
 }
