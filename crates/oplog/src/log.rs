@@ -18,6 +18,7 @@ use crate::delta::{Commit, DeltaLog, Horizon, TableState, sort_files};
 use crate::durable::DurableStore;
 use crate::file::{FileName, FileWriter, LiveFile, Parts};
 use crate::large::{self, LargeFiles};
+use crate::maintenance::Live;
 use crate::medium::{Disk, Medium, ensure_dir};
 use crate::reader::{Reads, link_key, version_key};
 use crate::{
@@ -111,6 +112,8 @@ pub struct Log {
     pub(crate) delta: DeltaLog,
     pub(crate) state: TableState,
     pub(crate) reads: Arc<Reads>,
+    /// What a prune under way keeps from one file to the next.
+    pub(crate) live: Option<Live>,
     read_only: bool,
 }
 
@@ -176,6 +179,7 @@ impl Log {
             delta,
             state,
             reads: Arc::new(reads),
+            live: None,
             read_only: options.read_only,
         })
     }

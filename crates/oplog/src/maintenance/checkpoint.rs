@@ -156,4 +156,26 @@ mod tests {
         make(&log, &mut Report::default()).await.unwrap();
         assert_eq!(medium.0.load(Ordering::SeqCst), 1);
     }
+    #[tokio::test]
+    async fn checkpoint_of_a_later_format_is_no_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let location = Location::Local(dir.path().join("data"));
+        let identity = Identity {
+            pond_id: uuid::Uuid::from_u128(1),
+            birthplace: "test".into(),
+            created_us: 0,
+            format_version: crate::FORMAT_VERSION,
+        };
+        let log = Log::create(&location, &identity, LogOptions::default()).await.unwrap();
+        let later = Identity { format_version: crate::FORMAT_VERSION + 1, ..identity };
+        let horizon = Some(log.state.horizon);
+        let commit = crate::delta::Commit { horizon, ..Default::default() };
+        log.delta.commit(1, &later, &commit).await.unwrap();
+        crate::checkpoint::create(&log.delta.store, 1).await.unwrap();
+        for version in [0, 1] {
+            log.delta.store.delete(&commit_path(version)).await.unwrap();
+        }
+        let error = Log::open(&location, LogOptions::default()).await.unwrap_err();
+        assert!(matches!(error, Error::NewerFormat { .. }), "{error:?}");
+    }
 }

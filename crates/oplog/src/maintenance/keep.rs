@@ -7,6 +7,7 @@
 //! gone, and never before.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use futures::TryStreamExt;
 use tinyfs::{ContentHash, NodeId};
@@ -25,6 +26,37 @@ pub(super) struct Keeper {
     dropped_large: HashSet<ContentHash>,
 }
 
+/// Nodes that some name stands for at the horizon or later: the same for every
+/// file that is rewritten for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Live {
+    oldest: u64,
+    newest: u64,
+    nodes: Arc<HashSet<NodeId>>,
+}
+
+impl Live {
+    pub(super) async fn of(snapshot: &Snapshot) -> Result<Self> {
+        let oldest = snapshot.oldest();
+        let mut live = HashSet::from([NodeId::new(snapshot.identity().pond_id)]);
+        let mut links = snapshot.scan_links();
+        let mut newest = HashMap::<(NodeId, String), Option<NodeId>>::new();
+        while let Some(link) = links.try_next().await? {
+            if link.txn_seq > oldest {
+                live.extend(link.row.child);
+            } else {
+                newest.insert((link.row.parent, link.row.name), link.row.child);
+            }
+        }
+        live.extend(newest.into_values().flatten());
+        Ok(Self { oldest, newest: snapshot.txn_seq(), nodes: Arc::new(live) })
+    }
+
+    pub(super) fn is_of(&self, snapshot: &Snapshot) -> bool {
+        self.oldest == snapshot.oldest() && self.newest == snapshot.txn_seq()
+    }
+}
+
 /// What is known of one node.
 struct OfNode {
     node: NodeId,
@@ -40,7 +72,7 @@ type NewestNames = (NodeId, HashMap<String, (u64, u32)>);
 struct Pruning {
     oldest: u64,
     /// Nodes that some name stands for at the horizon or later.
-    live: HashSet<NodeId>,
+    live: Arc<HashSet<NodeId>>,
     dir: Option<NewestNames>,
 }
 
@@ -52,22 +84,10 @@ impl Keeper {
     }
 
     /// Drops what no snapshot at the horizon or later needs.
-    pub(super) async fn pruning(snapshot: Snapshot, covered_before: u64) -> Result<Self> {
-        let oldest = snapshot.oldest();
-        let mut live = HashSet::from([NodeId::new(snapshot.identity().pond_id)]);
-        let mut links = snapshot.scan_links();
-        let mut newest = HashMap::<(NodeId, String), Option<NodeId>>::new();
-        while let Some(link) = links.try_next().await? {
-            if link.txn_seq > oldest {
-                live.extend(link.row.child);
-            } else {
-                newest.insert((link.row.parent, link.row.name), link.row.child);
-            }
-        }
-        live.extend(newest.into_values().flatten());
-        drop(links);
-        let pruning = Pruning { oldest, live, dir: None };
-        Ok(Self { pruning: Some(pruning), ..Self::covered(snapshot, covered_before) })
+    pub(super) fn pruning(snapshot: Snapshot, covered_before: u64, live: &Live) -> Self {
+        let live = Arc::clone(&live.nodes);
+        let pruning = Pruning { oldest: snapshot.oldest(), live, dir: None };
+        Self { pruning: Some(pruning), ..Self::covered(snapshot, covered_before) }
     }
 
     /// The large files that versions named which it has dropped.

@@ -17,6 +17,7 @@ use diagnostics::{Monitor, Unit};
 
 use crate::{Error, Log, Result};
 
+pub(crate) use keep::Live;
 pub use prune::PrunePlan;
 pub use vacuum::Leftover;
 
@@ -161,6 +162,9 @@ impl Log {
         report: &mut Report,
     ) -> Result<()> {
         self.check_writable()?;
+        if !matches!(step, Step::Rewrite { .. }) {
+            self.live = None;
+        }
         match step {
             Step::Merge { files, .. } => {
                 let keeper = keep::Keeper::covered(self.snapshot(), policy.covered_before);
@@ -168,7 +172,13 @@ impl Log {
             }
             Step::Rewrite { file, .. } => {
                 prune::check_order(&self.state, file)?;
-                let keeper = keep::Keeper::pruning(self.snapshot(), policy.covered_before).await?;
+                let snapshot = self.snapshot();
+                let live = match self.live.take().filter(|live| live.is_of(&snapshot)) {
+                    Some(live) => live,
+                    None => Live::of(&snapshot).await?,
+                };
+                let keeper = keep::Keeper::pruning(snapshot, policy.covered_before, &live);
+                self.live = Some(live);
                 compact::merge(self, std::slice::from_ref(file), keeper, now_us, report).await
             }
             Step::Checkpoint { .. } => checkpoint::make(self, report).await,
