@@ -14,6 +14,7 @@
 
 pub mod format;
 
+mod alarm;
 mod bytes;
 mod catalog;
 mod civil;

@@ -11,7 +11,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -29,8 +28,8 @@ use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use futures::{Stream, StreamExt};
 use tinyfs::Store;
-use tokio::time::Sleep;
 
+use crate::alarm::Alarm;
 use crate::catalog::{Binding, CATALOG, Catalog, OneCatalog, PATHS, PondCatalog};
 use crate::civil;
 use crate::content_store::{ContentStore, OnlyPond};
@@ -158,23 +157,20 @@ impl Session {
     /// [`Error::Parse`], [`Error::Refused`], [`Error::NoSuchTable`] and the
     /// others that planning may end in. What goes wrong later is in the rows.
     pub async fn sql(&self, text: &str) -> Result<Rows> {
-        let sleep = self
-            .options
-            .deadline
-            .map(|deadline| (Box::pin(tokio::time::sleep(deadline)), deadline));
+        let alarm = self.options.deadline.map(Alarm::after);
         let start = self.start(text);
-        let (stream, deadline) = match sleep {
+        let (stream, alarm) = match alarm {
             None => (start.await, None),
-            Some((mut sleep, deadline)) => tokio::select! {
-                stream = start => (stream, Some((sleep, deadline))),
-                () = &mut sleep => return Err(Error::Deadline { deadline }),
+            Some(mut alarm) => tokio::select! {
+                stream = start => (stream, Some(alarm)),
+                () = &mut alarm => return Err(Error::Deadline { deadline: alarm.waited() }),
             },
         };
         let stream = stream.map_err(|error| self.complete(error))?;
         let guarded = Guarded {
             input: Some(stream.0),
             schema: stream.1,
-            deadline,
+            alarm,
             memory_limit_bytes: self.options.memory_limit_bytes,
         };
         Ok(Rows { stream: Box::pin(guarded) })
@@ -339,7 +335,7 @@ fn missing_table(error: &DataFusionError) -> Option<String> {
 struct Guarded {
     input: Option<SendableRecordBatchStream>,
     schema: SchemaRef,
-    deadline: Option<(Pin<Box<Sleep>>, Duration)>,
+    alarm: Option<Alarm>,
     memory_limit_bytes: Option<usize>,
 }
 
@@ -349,10 +345,10 @@ impl Stream for Guarded {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         let Some(input) = &mut this.input else { return Poll::Ready(None) };
-        if let Some((sleep, deadline)) = &mut this.deadline
-            && sleep.as_mut().poll(cx).is_ready()
+        if let Some(alarm) = &mut this.alarm
+            && Pin::new(&mut *alarm).poll(cx).is_ready()
         {
-            let error = Error::Deadline { deadline: *deadline };
+            let error = Error::Deadline { deadline: alarm.waited() };
             this.input = None;
             return Poll::Ready(Some(Err(error.into())));
         }
