@@ -308,10 +308,23 @@ impl Reads {
             return Ok(footer);
         }
         let mut source = self.source(file);
-        let metadata = guarded(file, source.get_metadata(None)).await?;
+        let metadata = match guarded(file, source.get_metadata(None)).await {
+            Ok(metadata) => metadata,
+            Err(error) => return Err(self.cut_short(file).await.unwrap_or(error)),
+        };
         let footer = Arc::new(Footer::read(&file.path, metadata)?);
         self.footers.put(file.path.clone(), Arc::clone(&footer), 1);
         Ok(footer)
+    }
+
+    /// Damage, when a file that could not be read has not the size it had: a
+    /// store answers a range beyond the end as it answers any failure.
+    async fn cut_short(&self, file: &LiveFile) -> Option<Error> {
+        let found = self.store.head(&Path::from(file.path.as_str())).await.ok()?.size;
+        (found != file.size_bytes).then(|| Error::DamagedFile {
+            file: file.path.clone(),
+            what: format!("it has {found} bytes, not {}", file.size_bytes),
+        })
     }
 
     async fn batches(
