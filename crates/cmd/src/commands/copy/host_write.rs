@@ -99,7 +99,7 @@ pub(super) struct HostFile {
 impl HostFile {
     /// Begins a file that is to be at `place`.
     pub(super) fn create(place: &Path) -> Result<Self> {
-        let place = &replaceable(place)?;
+        let place = replaceable(place)?;
         let directory = match place.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -115,7 +115,7 @@ impl HostFile {
         let temporary = builder
             .tempfile_in(directory)
             .or_fail(|| format!("cannot write in `{}`", show(directory)))?;
-        Ok(Self { temporary, place: place.to_path_buf() })
+        Ok(Self { temporary, place })
     }
 
     /// Puts the file in its place; what was there is replaced.
