@@ -9,8 +9,9 @@ use testing::sample;
 #[expect(clippy::print_stdout, reason = "a program for people")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let checked_in = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/sample");
-    let directory = PathBuf::from(arguments.next().unwrap_or_else(|| checked_in.to_owned()));
+    let directory = arguments
+        .next()
+        .map_or_else(|| testing::repository().join("data/sample"), PathBuf::from);
     let seed = arguments.next().map_or(Ok(sample::SEED), |text| text.parse())?;
     std::fs::create_dir_all(&directory)?;
     for file in sample::files(seed) {

@@ -11,6 +11,8 @@
 
 pub mod data;
 mod pond;
+mod repository;
 pub mod sample;
 
 pub use pond::{START_US, TestPond};
+pub use repository::repository;

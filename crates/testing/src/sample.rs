@@ -348,9 +348,9 @@ mod tests {
 
     #[test]
     fn the_sample_that_is_checked_in_is_what_the_seed_makes() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/sample");
+        let folder = crate::repository().join("data/sample");
         for file in files(SEED) {
-            let stored = std::fs::read_to_string(format!("{folder}/{}", file.name)).unwrap();
+            let stored = std::fs::read_to_string(folder.join(file.name)).unwrap();
             assert!(
                 stored == file.content,
                 "{} differs: cargo run -p testing --example sample",

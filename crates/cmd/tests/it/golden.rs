@@ -3,7 +3,7 @@
 //! under `data/`; here the program takes the same files into a pond and answers
 //! `tests/golden/queries/*.sql`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::program::{Place, json};
 
@@ -13,7 +13,7 @@ const SAMPLE_TIME: &str = "%m/%d/%Y %H:%M:%S";
 const TOLERANCE: f64 = 1e-12;
 
 fn data(file: &str) -> String {
-    format!("{}/../../data/{file}", env!("CARGO_MANIFEST_DIR"))
+    testing::repository().join("data").join(file).into_os_string().into_string().unwrap()
 }
 
 /// A pond with all readings, and the transaction that wrote the first edition
@@ -57,7 +57,7 @@ fn pond_of_readings() -> (Place, u64) {
 #[test]
 fn every_number_equals_that_of_an_independent_engine() {
     let (place, first) = pond_of_readings();
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let golden = testing::repository().join("crates/cmd/tests/golden");
     let mut queries: Vec<PathBuf> = std::fs::read_dir(golden.join("queries"))
         .unwrap()
         .map(|entry| entry.unwrap().path())

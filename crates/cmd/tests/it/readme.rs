@@ -1,6 +1,5 @@
 //! The README's commands, as written.
 
-use std::path::Path;
 
 use crate::program::{Place, finish};
 
@@ -9,7 +8,7 @@ const MARK: &str = "<!-- These commands are run by a test, in this order. -->";
 
 #[test]
 fn commands_of_the_readme_work_as_written() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = testing::repository();
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
     let place = Place::empty();
     let bin = place.path("bin");

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 
 /// Our crates and those of ours that each may name.
 const MAP: &[(&str, &[&str])] = &[
-    ("cmd", &["diagnostics", "query", "steward", "tinyfs", "tlogfs"]),
+    ("cmd", &["diagnostics", "query", "steward", "tinyfs", "tlogfs", "unify"]),
     ("diagnostics", &[]),
     ("oplog", &["diagnostics", "tinyfs"]),
     ("query", &["diagnostics", "tinyfs"]),
@@ -19,7 +18,7 @@ const MAP: &[(&str, &[&str])] = &[
 
 /// The names in the `[dependencies]` of each crate.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("crates/");
+    let crates = testing::repository().join("crates");
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(crates).expect("crates/ is listed") {
         let entry = entry.expect("an entry of crates/");

@@ -14,7 +14,7 @@ macro_rules! bundled {
     ($($name:literal = $path:literal,)*) => {
         &[$(Bundled {
             name: $name,
-            bytes: include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/", $path)),
+            bytes: include_bytes!(concat!("../../../../../data/", $path)),
         }),*]
     };
 }

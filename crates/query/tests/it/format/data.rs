@@ -11,7 +11,7 @@ use super::{block_on, options, rows};
 
 fn read(path: &str, wanted: &ReadOptions) -> OpenedSource {
     let url = SourceUrl::parse(&format!("host:{path}")).unwrap();
-    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data");
+    let data = testing::repository().join("data");
     block_on(open(HostSource::new(url).with_base(data), wanted.clone())).unwrap()
 }
 
