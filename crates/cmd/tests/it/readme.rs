@@ -1,6 +1,5 @@
 //! The README's commands, as written.
 
-
 use crate::program::{Place, finish};
 
 /// The comment above a block that is to be run.
