@@ -1,0 +1,181 @@
+//! Letting a pond grow old.
+//!
+//! Of twenty transactions four make a file (so 100,000 make 20,000), eight
+//! write one of these files again, six append a row to one of ten series, one
+//! moves a file and back or takes one away, and one makes a note at the root.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use futures::StreamExt as _;
+use serde_json::{Value, json};
+use steward::{Clock, Environment, Intent, ManualClock, Pond, SystemClock, TimeOrderedIds};
+use testing::data;
+use tinyfs::{SeriesSpec, TimeUnit};
+use tlogfs::ParquetWriteExt as _;
+
+use crate::Outcome;
+
+const MINUTE_US: i64 = 60_000_000;
+/// Files in each directory.
+const PER_DIRECTORY: u64 = 100;
+/// Series that grow.
+const SERIES: u64 = 10;
+/// Where the times of all rows begin.
+const FIRST_ROW_US: i64 = 1_704_067_200_000_000;
+
+/// What transactions took, commit and upkeep together.
+#[derive(Default)]
+struct Latencies(Vec<Duration>);
+
+impl Latencies {
+    fn report(mut self) -> Value {
+        self.0.sort_unstable();
+        let at = |share: f64| {
+            let index = ((self.0.len() as f64 - 1.0) * share).round().max(0.0) as usize;
+            self.0.get(index).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+        };
+        json!({"median_ms": at(0.5), "p90_ms": at(0.9), "p99_ms": at(0.99), "max_ms": at(1.0)})
+    }
+}
+
+/// A pond with a clock that is set by hand, from the present on: what a file
+/// system says of the age of files is never younger than the pond.
+async fn new_pond(path: &Path) -> Outcome<(Pond, Arc<ManualClock>)> {
+    let clock = Arc::new(ManualClock::new(SystemClock.now_us()));
+    let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+    let ids = Arc::new(TimeOrderedIds::new(Arc::clone(&shared)));
+    let environment = Environment { clock: shared, ids, monitor: diagnostics::silent() };
+    Ok((Pond::init(path, "bench", environment).await?, clock))
+}
+
+fn intent(command: &str) -> Intent {
+    Intent::new(command, "bench", "bench")
+}
+
+fn row(number: u64) -> RecordBatch {
+    let number = i64::try_from(number).unwrap_or(i64::MAX / MINUTE_US);
+    data::sine(FIRST_ROW_US + number * MINUTE_US, MINUTE_US, 1, TimeUnit::Microsecond)
+}
+
+fn spec() -> SeriesSpec {
+    data::spec(TimeUnit::Microsecond)
+}
+
+async fn append(pond: &Pond, path: &str, rows: RecordBatch) -> Outcome {
+    let written = pond.write(intent(&format!("pond copy - {path}")), async |txn| {
+        let schema = rows.schema();
+        let rows = futures::stream::iter([Ok(rows)]).boxed();
+        let written = txn.fs().append_series(path, Some(spec()), schema, rows).await;
+        written.map(drop).map_err(steward::Error::from)
+    });
+    written.await?;
+    Ok(())
+}
+
+/// Bytes that differ from file to file and do not compress to nothing.
+fn bytes_of(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        b"0123456789abcdef"[usize::try_from(state >> 60).unwrap_or(0)]
+    })
+    .take(length)
+    .collect()
+}
+
+fn path_of(file: u64) -> String {
+    format!("/d{:03}/f{:02}", file / PER_DIRECTORY, file % PER_DIRECTORY)
+}
+
+/// What one transaction of the twenty does.
+async fn step(pond: &Pond, number: u64, files: &mut u64, bytes: usize) -> Outcome {
+    // Any of the files there are, each as often as another.
+    let any = |files: u64| number.wrapping_mul(0x9E37_79B9_7F4A_7C15) % files.max(1);
+    match number % 20 {
+        0 | 5 | 10 | 15 => {
+            let path = path_of(*files);
+            *files += 1;
+            write(pond, &path, &bytes_of(number, bytes)).await
+        }
+        1..=4 | 6..=9 => write(pond, &path_of(any(*files)), &bytes_of(number, bytes)).await,
+        11..=14 | 16 | 17 => {
+            append(pond, &format!("/series/s{}", number % SERIES), row(number)).await
+        }
+        18 => write(pond, "/note", &bytes_of(number, 100)).await,
+        _ => {
+            let (here, there) = ("/coming", "/gone");
+            let written = pond.write(intent("pond mv"), async |txn| {
+                let fs = txn.fs();
+                if number % 40 == 19 {
+                    fs.write(here, &bytes_of(number, 100)).await?;
+                } else {
+                    fs.rename(here, there).await?;
+                    fs.remove(there).await?;
+                }
+                Ok::<_, steward::Error>(())
+            });
+            written.await?;
+            Ok(())
+        }
+    }
+}
+
+async fn write(pond: &Pond, path: &str, bytes: &[u8]) -> Outcome {
+    let written = pond.write(intent(&format!("pond copy - {path}")), async |txn| {
+        let fs = txn.fs();
+        if let Some((directory, _)) = path.rsplit_once('/').filter(|(dir, _)| !dir.is_empty()) {
+            fs.create_dir_all(directory).await?;
+        }
+        fs.write(path, bytes).await.map(drop).map_err(steward::Error::from)
+    });
+    written.await?;
+    Ok(())
+}
+
+/// Makes a pond of many transactions and tells what that took.
+pub(crate) async fn make(path: &Path, transactions: u64, bytes: usize) -> Outcome<Value> {
+    let (pond, clock) = new_pond(path).await?;
+    let mut latencies = Latencies::default();
+    let mut files = 0;
+    let begun = Instant::now();
+    for number in 0..transactions {
+        clock.advance(MINUTE_US);
+        let started = Instant::now();
+        if number == 0 {
+            // What commands are measured on is there at every age.
+            write(&pond, "/series/about", b"one row a minute").await?;
+            append(&pond, "/series/s0", row(0)).await?;
+        }
+        step(&pond, number, &mut files, bytes).await?;
+        latencies.0.push(started.elapsed());
+    }
+    Ok(json!({
+        "made": path, "transactions": transactions, "files": files,
+        "seconds": begun.elapsed().as_secs_f64(), "write": latencies.report(),
+    }))
+}
+
+/// Makes a series of many appends, and one of the same rows written once.
+pub(crate) async fn series(appended: &Path, once: &Path, appends: u64) -> Outcome<Value> {
+    let (pond, clock) = new_pond(appended).await?;
+    let mut latencies = Latencies::default();
+    let begun = Instant::now();
+    for number in 0..appends {
+        clock.advance(MINUTE_US);
+        let started = Instant::now();
+        append(&pond, "/s", row(number)).await?;
+        latencies.0.push(started.elapsed());
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let (pond, _) = new_pond(once).await?;
+    let rows = usize::try_from(appends)?;
+    append(&pond, "/s", data::sine(FIRST_ROW_US, MINUTE_US, rows, TimeUnit::Microsecond)).await?;
+    Ok(json!({
+        "made": appended, "appends": appends, "seconds": seconds, "write": latencies.report(),
+    }))
+}
