@@ -179,19 +179,28 @@ impl<S: Store + ?Sized> AsyncBufRead for Reader<S> {
 
 impl<S: Store + ?Sized> AsyncRead for Reader<S> {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if buffer.remaining() == 0 {
-            return Poll::Ready(Ok(()));
-        }
-        let window = ready!(self.as_mut().poll_fill_buf(cx))?;
-        let amount = window.len().min(buffer.remaining());
-        buffer.put_slice(&window[..amount]);
-        self.consume(amount);
-        Poll::Ready(Ok(()))
+        read_from_window(self, cx, buffer)
     }
+}
+
+/// Reads through what a reader has buffered.
+fn read_from_window<R: AsyncBufRead>(
+    mut reader: Pin<&mut R>,
+    cx: &mut Context<'_>,
+    buffer: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    if buffer.remaining() == 0 {
+        return Poll::Ready(Ok(()));
+    }
+    let window = ready!(reader.as_mut().poll_fill_buf(cx))?;
+    let amount = window.len().min(buffer.remaining());
+    buffer.put_slice(&window[..amount]);
+    reader.consume(amount);
+    Poll::Ready(Ok(()))
 }
 
 impl<S: Store + ?Sized> AsyncSeek for Reader<S> {

@@ -167,9 +167,9 @@ async fn source(session: &Session, args: &PlotArgs, found: &tinyfs::NodePath) ->
     let rows = session.sql(&text).await.or_fail(fail)?;
     let batches = rows.collect().await.or_fail(fail)?;
     let span_us = batches.first().and_then(|batch| {
+        // The query casts both to BIGINT.
         let value = |column: usize| {
-            let values = cast(batch.column(column), &DataType::Int64).ok()?;
-            let values = values.as_primitive::<Int64Type>().clone();
+            let values = batch.column(column).as_primitive::<Int64Type>();
             (!values.is_empty() && values.is_valid(0)).then(|| values.value(0))
         };
         value(0).zip(value(1))

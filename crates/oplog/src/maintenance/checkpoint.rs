@@ -73,6 +73,9 @@ pub(super) async fn clean(log: &Log, before: u64, report: &mut Report) -> Result
     if listing.checkpoints.iter().filter(|version| **version >= before).count() < 2 {
         return Err(Error::StalePlan);
     }
+    // A process that died may have named the checkpoints and not synced their
+    // names; they must not go while what they stand for is gone already.
+    log.sync_names().await?;
     for path in expired(&listing, before) {
         log.delta
             .store
@@ -118,16 +121,20 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn checkpoint_that_says_something_else_gets_no_name() {
-        let dir = tempfile::tempdir().unwrap();
-        let location = Location::Local(dir.path().join("data"));
-        let identity = Identity {
+    fn identity() -> Identity {
+        Identity {
             pond_id: uuid::Uuid::from_u128(1),
             birthplace: "test".into(),
             created_us: 0,
             format_version: crate::FORMAT_VERSION,
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn checkpoint_that_says_something_else_gets_no_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let location = Location::Local(dir.path().join("data"));
+        let identity = identity();
         let medium = Arc::new(Counting::default());
         let options =
             LogOptions { medium: Arc::clone(&medium) as Arc<dyn Medium>, ..LogOptions::default() };
@@ -156,16 +163,12 @@ mod tests {
         make(&log, &mut Report::default()).await.unwrap();
         assert_eq!(medium.0.load(Ordering::SeqCst), 1);
     }
+
     #[tokio::test]
     async fn checkpoint_of_a_later_format_is_no_damage() {
         let dir = tempfile::tempdir().unwrap();
         let location = Location::Local(dir.path().join("data"));
-        let identity = Identity {
-            pond_id: uuid::Uuid::from_u128(1),
-            birthplace: "test".into(),
-            created_us: 0,
-            format_version: crate::FORMAT_VERSION,
-        };
+        let identity = identity();
         let log = Log::create(&location, &identity, LogOptions::default()).await.unwrap();
         let later = Identity { format_version: crate::FORMAT_VERSION + 1, ..identity };
         let horizon = Some(log.state.horizon);

@@ -131,7 +131,14 @@ impl Pruner {
         let statistics: Vec<Arc<Statistics>> =
             versions.iter().map(|version| Arc::clone(&version.statistics)).collect();
         let known = PrunableStatistics::new(statistics, Arc::clone(&self.schema));
-        let Ok(kept) = pruning.prune(&known) else { return versions };
+        let kept = match pruning.prune(&known) {
+            Ok(kept) => kept,
+            // The filter still stands above: this costs reading, not rows.
+            Err(error) => {
+                diagnostics::log_debug!("versions are not pruned: {error}", error);
+                return versions;
+            }
+        };
         let before = versions.len();
         let mut kept = kept.into_iter();
         versions.retain(|_| kept.next().unwrap_or(true));

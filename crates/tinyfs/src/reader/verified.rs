@@ -96,17 +96,10 @@ impl<S: Store + ?Sized> AsyncBufRead for VerifiedReader<S> {
 
 impl<S: Store + ?Sized> AsyncRead for VerifiedReader<S> {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if buffer.remaining() == 0 {
-            return Poll::Ready(Ok(()));
-        }
-        let window = ready!(self.as_mut().poll_fill_buf(cx))?;
-        let amount = window.len().min(buffer.remaining());
-        buffer.put_slice(&window[..amount]);
-        self.consume(amount);
-        Poll::Ready(Ok(()))
+        super::read_from_window(self, cx, buffer)
     }
 }

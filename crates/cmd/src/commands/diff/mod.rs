@@ -154,7 +154,11 @@ async fn rows_of(
     let path = shown.path.clone();
     let fail = || format!("cannot compare the rows of `{path}`");
     // Under a path that moved as well, the earlier rows lie elsewhere.
-    let Ok(earlier) = before.fs.file(&path).await else { return Ok(()) };
+    let earlier = match before.fs.file(&path).await {
+        Ok(earlier) => earlier,
+        Err(error) if error.is_absence() => return Ok(()),
+        Err(error) => return Err(error).or_fail(fail),
+    };
     let later = after.fs.file(&path).await.or_fail(fail)?;
     if earlier.id() != later.id() {
         return Ok(());
