@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::file::LiveFile;
 use crate::{Error, FORMAT_VERSION, Identity, Result, columns};
 
-const LOG: &str = "_delta_log";
+pub(crate) const LOG: &str = "_delta_log";
 
 /// What stands for the hash of a commit file while it is hashed.
 const BLANK: &str = "0000000000000000000000000000000000000000000000000000000000000000";

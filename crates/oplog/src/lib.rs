@@ -23,6 +23,7 @@ mod delta;
 mod durable;
 mod error;
 mod file;
+mod filter;
 pub mod for_arrow;
 mod large;
 mod log;
@@ -31,6 +32,7 @@ mod medium;
 mod reader;
 mod rows;
 mod scan;
+mod sections;
 mod snapshot;
 mod verify;
 
@@ -38,7 +40,7 @@ pub use error::{Error, Location, Result, Source};
 pub use for_arrow::ForArrow;
 pub use large::{ContentSink, Finished, LargeFiles};
 pub use log::{Committed, Head, Log, LogOptions, Outcome};
-pub use medium::{Disk, Medium};
+pub use medium::{Disk, Medium, is_temporary, replace_file};
 pub use rows::{
     Changes, ContentSource, Counts, Covers, FORMAT_VERSION, INLINE_LIMIT, Identity, LinkRow,
     MemoryContents, Stamped, TransactionMeta, TransactionRow, TxnKind, VersionRow,

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::canonical::{link_hash, origin_hash, rows_hash, transaction_hash, version_hash};
 use crate::columns::ContentRow;
-use crate::delta::{Commit, DeltaLog, Horizon, TableState, sort_files};
+use crate::delta::{Commit, DeltaLog, Horizon, LOG, TableState, sort_files};
 use crate::durable::DurableStore;
 use crate::file::{FileName, FileWriter, LiveFile, Parts};
 use crate::large::{self, LargeFiles};
@@ -271,6 +271,17 @@ impl Log {
         }
     }
 
+    /// Brings the names of commits and checkpoints to the disk.
+    pub(crate) async fn sync_names(&self) -> Result<()> {
+        let (medium, dir) = (Arc::clone(&self.medium), self.root.join(LOG));
+        let doing = format!("syncing `{}`", dir.display());
+        let told = doing.clone();
+        crate::medium::blocking(doing, move || {
+            medium.sync_dir(&dir).map_err(|error| Error::io(told, error))
+        })
+        .await
+    }
+
     /// Writes a commit file and brings the list of live files up to date.
     pub(crate) async fn put_commit(&mut self, commit: &Commit) -> Landing {
         let version = self.state.delta_version + 1;
@@ -352,6 +363,8 @@ impl Log {
             chain: committed.hash,
             ended_max_us: committed.ended_us,
             pruned: 0,
+            sections: written.sections,
+            about: written.about,
         };
         Ok((file, committed))
     }

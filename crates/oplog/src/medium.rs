@@ -1,11 +1,13 @@
 //! The few operations on files whose order makes a commit durable.
 //!
-//! Everything this crate writes to a local disk goes through a [`Medium`], so
-//! that a test can stop at each operation in turn, forget what was never
-//! synced, or answer with an error. Reads do not come this way.
+//! Everything that a pond writes to a local disk and counts on goes through a
+//! [`Medium`], so that a test can stop at each operation in turn, forget what
+//! was never synced, or answer with an error. Reads do not come this way, nor
+//! does what nobody counts on once its process is gone: the writer's lock, and
+//! files that never had a name.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, FileTimes, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -76,6 +78,23 @@ pub trait Medium: fmt::Debug + Send + Sync + 'static {
         std::fs::create_dir(path)
     }
 
+    /// Takes an empty directory away.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_dir(path)
+    }
+
+    /// Sets the time of a file's last change to now. Whether a power cut undoes
+    /// that is nobody's concern.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn touch(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.set_times(FileTimes::new().set_modified(now()))
+    }
+
     /// Brings the names in a directory to the disk.
     ///
     /// # Errors
@@ -83,6 +102,11 @@ pub trait Medium: fmt::Debug + Send + Sync + 'static {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "times of files are the operating system's")]
+fn now() -> std::time::SystemTime {
+    std::time::SystemTime::now()
 }
 
 /// The disk as it is.
@@ -104,8 +128,10 @@ pub(crate) enum Naming {
 /// the ending (`#` and digits) hides them from `object_store`'s listings.
 pub(crate) const TEMPORARY_PREFIX: &str = ".tmp-";
 
-/// Whether a file of this name is a leftover of an interrupted write.
-pub(crate) fn is_temporary(name: &str) -> bool {
+/// Whether a file of this name is on its way to another, or a leftover of an
+/// interrupted write.
+#[must_use]
+pub fn is_temporary(name: &str) -> bool {
     name.starts_with(TEMPORARY_PREFIX) && name.ends_with("#0")
 }
 
@@ -199,6 +225,30 @@ impl Write for Staged {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Replaces a small file as a whole. A durable one is on the disk when this
+/// returns, and a power cut before leaves what was there; of one that is not,
+/// a power cut may leave anything.
+///
+/// # Errors
+/// Those of the operating system.
+pub fn replace_file(
+    medium: &Arc<dyn Medium>,
+    path: &Path,
+    bytes: &[u8],
+    durable: bool,
+) -> io::Result<()> {
+    let dir = path.parent().unwrap_or(path);
+    let mut staged = Staged::create(medium, dir)?;
+    staged.append(bytes)?;
+    if durable {
+        staged.sync()?;
+        return staged.name(path, Naming::Replace);
+    }
+    medium.rename(&staged.path, path)?;
+    staged.named = true;
+    Ok(())
 }
 
 /// Makes a directory and those above it, and brings each new name to the disk.

@@ -5,11 +5,12 @@
 //! there is either what was written last or says what is wrong with it.
 
 use std::fs;
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use oplog::{Disk, Medium as _};
+use oplog::Medium;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -18,16 +19,18 @@ use crate::{Error, Result};
 
 /// The most that is read of such a file.
 const MAX_BYTES: u64 = 4 << 20;
+const DAY_US: i64 = 86_400_000_000;
 
 /// The directory of this replica's own files.
 #[derive(Clone, Debug)]
 pub(crate) struct Control {
     directory: PathBuf,
+    medium: Arc<dyn Medium>,
 }
 
 impl Control {
-    pub(crate) fn new(layout: &Layout) -> Self {
-        Self { directory: layout.control() }
+    pub(crate) fn new(layout: &Layout, medium: &Arc<dyn Medium>) -> Self {
+        Self { directory: layout.control(), medium: Arc::clone(medium) }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -36,12 +39,12 @@ impl Control {
 
     /// The directory, made when it is missing.
     pub(crate) fn directory(&self) -> Result<&Path> {
-        fs::create_dir_all(&self.directory).map_err(|source| Error::Io {
-            doing: "cannot make",
-            path: self.directory.clone(),
-            source,
-        })?;
-        Ok(&self.directory)
+        match self.medium.create_dir(&self.directory) {
+            Err(source) if source.kind() != ErrorKind::AlreadyExists => {
+                Err(Error::Io { doing: "cannot make", path: self.directory.clone(), source })
+            }
+            _ => Ok(&self.directory),
+        }
     }
 
     /// The text of a file; `None` when there is none.
@@ -85,49 +88,80 @@ impl Control {
     /// Replaces a file that someone counts on: when this returns, it is on the
     /// disk, and a power cut before leaves what was there.
     pub(crate) fn write_durable<T: Serialize>(&self, name: &str, value: &T) -> Result<()> {
-        self.write_json(name, value, true)
+        self.write_json(name, value, true)?;
+        self.sync_directory_itself()
     }
 
     fn write_json<T: Serialize>(&self, name: &str, value: &T, durable: bool) -> Result<()> {
+        self.directory()?;
         let path = self.path(name);
-        let directory = self.directory()?;
         let fail = |source| Error::Io { doing: "cannot write", path: path.clone(), source };
-        let text = serde_json::to_vec_pretty(value).map_err(|error| fail(error.into()))?;
-        let mut file = tempfile::Builder::new()
-            .prefix(".")
-            .suffix(".new")
-            // As any program makes a file (the process's umask takes away):
-            // whoever may read the pond may read these.
-            .permissions(fs::Permissions::from_mode(0o666))
-            .tempfile_in(directory)
-            .map_err(fail)?;
-        file.write_all(&text).map_err(fail)?;
-        file.write_all(b"\n").map_err(fail)?;
-        if durable {
-            file.as_file().sync_all().map_err(fail)?;
-        }
-        file.persist(&path).map_err(|error| fail(error.error))?;
-        if durable {
-            sync_directory(directory)?;
-            // The directory may be as new as the file.
-            directory.parent().map_or(Ok(()), sync_directory)?;
-        }
-        Ok(())
+        let mut text = serde_json::to_vec_pretty(value).map_err(|error| fail(error.into()))?;
+        text.push(b'\n');
+        oplog::replace_file(&self.medium, &path, &text, durable).map_err(fail)
     }
 
     /// Takes a file away; that it was not there is no error.
     pub(crate) fn remove(&self, name: &str) -> Result<()> {
         let path = self.path(name);
-        match fs::remove_file(&path) {
+        match self.medium.unlink(&path) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(source) => Err(Error::Io { doing: "cannot remove", path, source }),
         }
     }
+
+    /// Takes a file away so that no power cut brings it back.
+    pub(crate) fn remove_durable(&self, name: &str) -> Result<()> {
+        self.remove(name)?;
+        if self.directory.is_dir() { self.sync(&self.directory) } else { Ok(()) }
+    }
+
+    /// Takes away what writes that were cut short left. Another process may be
+    /// at such a write now, so only what is older than a day goes.
+    pub(crate) fn sweep(&self, now_us: i64) -> Result<()> {
+        let fail = |doing, path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Io { doing, path, source }
+        };
+        let entries = match fs::read_dir(&self.directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(fail("cannot look into", &self.directory)(error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(fail("cannot look into", &self.directory))?;
+            let name = entry.file_name();
+            // One that goes meanwhile needs no sweeping.
+            let (Some(name), Ok(found)) = (name.to_str(), entry.metadata()) else { continue };
+            let age_us = found.modified().ok().map(|at| now_us.saturating_sub(micros(at)));
+            if oplog::is_temporary(name) && age_us.is_some_and(|age| age > DAY_US) {
+                self.remove(name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the name of the directory, which may be as new as what is in it,
+    /// to the disk.
+    fn sync_directory_itself(&self) -> Result<()> {
+        self.directory.parent().map_or(Ok(()), |parent| self.sync(parent))
+    }
+
+    /// Brings the names in a directory to the disk.
+    pub(crate) fn sync(&self, path: &Path) -> Result<()> {
+        sync_directory(&*self.medium, path)
+    }
+}
+
+fn micros(at: SystemTime) -> i64 {
+    // A file from before 1970 is old enough.
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Brings the names in a directory to the disk.
-pub(crate) fn sync_directory(path: &Path) -> Result<()> {
-    let synced = Disk.sync_dir(path);
+pub(crate) fn sync_directory(medium: &dyn Medium, path: &Path) -> Result<()> {
+    let synced = medium.sync_dir(path);
     synced.map_err(|source| Error::Io { doing: "cannot sync", path: path.to_owned(), source })
 }

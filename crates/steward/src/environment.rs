@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use diagnostics::Monitor;
+use oplog::{Disk, LogOptions, Medium};
 use tinyfs::{IdSource, SequentialIds};
 use uuid::{ContextV7, Timestamp, Uuid};
 
@@ -26,6 +27,8 @@ pub struct Environment {
     pub ids: Arc<dyn IdSource>,
     /// Is told of progress and of what the user should know.
     pub monitor: Arc<dyn Monitor>,
+    /// What writes to the disk.
+    pub medium: Arc<dyn Medium>,
 }
 
 impl Environment {
@@ -34,7 +37,7 @@ impl Environment {
     pub fn system(monitor: Arc<dyn Monitor>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids = Arc::new(TimeOrderedIds::new(Arc::clone(&clock)));
-        Self { clock, ids, monitor }
+        Self { clock, ids, monitor, medium: Arc::new(Disk) }
     }
 
     /// A clock that stands at `now_us` until it is told otherwise, ids that
@@ -46,8 +49,16 @@ impl Environment {
             clock: Arc::<ManualClock>::clone(&clock),
             ids: Arc::new(SequentialIds::default()),
             monitor: diagnostics::silent(),
+            medium: Arc::new(Disk),
         };
         (environment, clock)
+    }
+}
+
+impl Environment {
+    /// How a log is opened here.
+    pub(crate) fn log_options(&self) -> LogOptions {
+        LogOptions { medium: Arc::clone(&self.medium), ..LogOptions::default() }
     }
 }
 

@@ -115,6 +115,11 @@ impl Journal {
         self.note(self.control.write_hint(UPKEEP, upkeep));
     }
 
+    /// Takes away what writes that were cut short left in `control/`.
+    pub(crate) fn sweep(&self, now_us: i64) {
+        self.note(self.control.sweep(now_us));
+    }
+
     /// An entry that can not be read is as good as none: it is only a hint.
     fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Option<T> {
         match self.control.read_json(name) {

@@ -43,7 +43,7 @@ pub use intent::{Intent, redact};
 pub use journal::{Upkeep, Work};
 pub use lock::Holder;
 pub use maintain::{MaintainOptions, MaintenancePlan, MaintenanceReport, Step};
-pub use oplog::{Identity, TxnKind};
+pub use oplog::{Disk, Identity, Medium, TxnKind};
 pub use pond::{Notice, Pond};
 pub use read_view::ReadView;
 pub use recover::{RecoverOptions, RecoveryReport};

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oplog::{Location, Log, LogOptions};
+use oplog::{Location, Log};
 use tlogfs::View;
 use tokio::sync::Mutex;
 
@@ -70,7 +70,7 @@ impl Pond {
     pub async fn open(dir: &Path, environment: Environment) -> Result<Self> {
         let layout = Layout::new(dir);
         must_be_pond(&layout)?;
-        let log = Log::open(&Location::Local(layout.data()), LogOptions::default())
+        let log = Log::open(&Location::Local(layout.data()), environment.log_options())
             .await
             .map_err(|error| opening(dir, error))?;
         Self::from_log(layout, log, environment).await
@@ -81,7 +81,7 @@ impl Pond {
         log: Log,
         environment: Environment,
     ) -> Result<Self> {
-        let control = Control::new(&layout);
+        let control = Control::new(&layout, &environment.medium);
         let journal = Journal::new(control.clone());
         let identity = log.identity().clone();
         let mut pond = Self {

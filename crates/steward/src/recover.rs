@@ -5,14 +5,14 @@
 //! with the operator's word is the pond used on without it. Nothing is deleted:
 //! a damaged commit is moved to `control/damaged/`.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use oplog::{Location, Log, LogOptions};
+use oplog::{Location, Log, Medium};
 
-use crate::control::{Control, sync_directory};
+use crate::control::Control;
 use crate::environment::Environment;
 use crate::error::TailFound;
 use crate::journal::Work;
@@ -66,16 +66,18 @@ impl Pond {
         let lock = WriterLock::take(&layout, "pond recover", wait, &environment).await?;
         let mut report = RecoveryReport::default();
         let location = Location::Local(layout.data());
-        let mut opened = Log::open(&location, LogOptions::default()).await;
+        let options_of_log = environment.log_options();
+        let mut opened = Log::open(&location, options_of_log.clone()).await;
         if let Err(oplog::Error::DamagedCommit { file, version, what }) = &opened {
             report.damaged_commit = Some((file.clone(), what.clone()));
             if !options.accept_loss {
                 report.needs_consent = true;
                 return Ok(report);
             }
-            report.moved_to = Some(move_aside(&layout, *version)?);
-            Watermark::forget(&Control::new(&layout))?;
-            opened = Log::open(&location, LogOptions::default()).await;
+            let control = Control::new(&layout, &environment.medium);
+            report.moved_to = Some(move_aside(&layout, &control, &*environment.medium, *version)?);
+            Watermark::forget(&control)?;
+            opened = Log::open(&location, options_of_log).await;
         }
         let log = opened.map_err(|error| opening(dir, error))?;
         let pond = Self::from_log(layout, log, environment).await?;
@@ -97,7 +99,7 @@ impl Pond {
                 if head.txn_seq == 0 {
                     Watermark::forget(&self.control)?;
                 } else {
-                    Watermark::new(head.txn_seq, head.hash).store(&self.control)?;
+                    Watermark::new(head.txn_seq, head.hash).store_durable(&self.control)?;
                 }
             } else {
                 report.needs_consent = true;
@@ -108,7 +110,12 @@ impl Pond {
 }
 
 /// Moves the newest commit of a log to where nobody reads it.
-fn move_aside(layout: &Layout, version: u64) -> Result<PathBuf> {
+fn move_aside(
+    layout: &Layout,
+    control: &Control,
+    medium: &dyn Medium,
+    version: u64,
+) -> Result<PathBuf> {
     let name = format!("{version:020}.json");
     let log = layout.data().join("_delta_log");
     let from = log.join(&name);
@@ -122,33 +129,46 @@ fn move_aside(layout: &Layout, version: u64) -> Result<PathBuf> {
         let source = io::Error::other("later commits build on it");
         return Err(fail("cannot move aside", &from)(source));
     }
-    let control = layout.control();
-    let directory = control.join("damaged");
-    fs::create_dir_all(&directory).map_err(fail("cannot make", &directory))?;
+    let directory = control.directory()?.join("damaged");
+    match medium.create_dir(&directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(fail("cannot make", &directory)(error));
+        }
+        _ => {}
+    }
     let mut damaged = File::open(&from).map_err(fail("cannot read", &from))?;
-    let (to, mut copy) = new_file(&directory, version)?;
-    io::copy(&mut damaged, &mut copy).map_err(fail("cannot copy", &from))?;
-    copy.sync_all().map_err(fail("cannot sync", &to))?;
+    let (to, copy) = new_file(medium, &directory, version)?;
+    let mut at = 0;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = damaged.read(&mut buffer).map_err(fail("cannot read", &from))?;
+        if read == 0 {
+            break;
+        }
+        medium.write_at(&to, &copy, at, &buffer[..read]).map_err(fail("cannot write", &to))?;
+        at += read as u64;
+    }
+    medium.sync_file(&to, &copy).map_err(fail("cannot sync", &to))?;
     // The copy, and every name on the way to it, is on the disk before the
     // original goes.
-    for directory in [directory.as_path(), &control, layout.root()] {
-        sync_directory(directory)?;
+    for directory in [directory.as_path(), control.directory()?, layout.root()] {
+        control.sync(directory)?;
     }
-    fs::remove_file(&from).map_err(fail("cannot move aside", &from))?;
-    sync_directory(&log)?;
+    medium.unlink(&from).map_err(fail("cannot move aside", &from))?;
+    control.sync(&log)?;
     Ok(to)
 }
 
 /// A file for a damaged commit. What was moved aside before under that version
 /// stays as it is.
-fn new_file(directory: &Path, version: u64) -> Result<(PathBuf, File)> {
+fn new_file(medium: &dyn Medium, directory: &Path, version: u64) -> Result<(PathBuf, File)> {
     let mut number = 1;
     loop {
         let path = directory.join(match number {
             1 => format!("{version:020}.json"),
             _ => format!("{version:020}-{number}.json"),
         });
-        match File::create_new(&path) {
+        match medium.create_new(&path) {
             Ok(file) => return Ok((path, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
             Err(source) => return Err(Error::Io { doing: "cannot make", path, source }),

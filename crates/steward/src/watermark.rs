@@ -42,8 +42,14 @@ impl Watermark {
         control.write_hint(FILE, self)
     }
 
+    /// Stores what an operator has agreed to: a power cut must not bring back
+    /// what was there and ask again.
+    pub(crate) fn store_durable(&self, control: &Control) -> Result<()> {
+        control.write_durable(FILE, self)
+    }
+
     pub(crate) fn forget(control: &Control) -> Result<()> {
-        control.remove(FILE)
+        control.remove_durable(FILE)
     }
 
     /// What is wrong with a log that ends with `newest` and whose transaction

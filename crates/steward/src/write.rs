@@ -195,6 +195,9 @@ impl Pond {
         if changes.links.is_empty() && changes.versions.is_empty() {
             return Ok(Commit::Nothing);
         }
+        if locked.log.head().txn_seq == 0 {
+            self.sync_names()?;
+        }
         // From here on it may be committed even if nobody waits for the answer
         // (a dropped future stops no work that is on its way to the disk), so
         // what it wrote stays until it is known that it was not.

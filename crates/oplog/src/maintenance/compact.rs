@@ -125,11 +125,10 @@ async fn touch(log: &Log, files: &[LiveFile], keeper: &Keeper) -> Result<()> {
     let data = files.iter().map(|file| (log.root.join(&file.path), true));
     let large = keeper.dropped_large().iter().map(|hash| (log.root.join(large_path(*hash)), false));
     let paths: Vec<_> = data.chain(large).collect();
+    let medium = Arc::clone(&log.medium);
     blocking("noting when files were replaced", move || {
         for (path, needed) in paths {
-            let touched = std::fs::File::open(&path)
-                .and_then(|file| file.set_times(std::fs::FileTimes::new().set_modified(now())));
-            match touched {
+            match medium.touch(&path) {
                 Ok(()) => {}
                 // A large file that is lost already needs no time.
                 Err(error) if !needed && error.kind() == std::io::ErrorKind::NotFound => {}
@@ -142,11 +141,6 @@ async fn touch(log: &Log, files: &[LiveFile], keeper: &Keeper) -> Result<()> {
         Ok(())
     })
     .await
-}
-
-#[expect(clippy::disallowed_methods, reason = "times of files are the operating system's")]
-fn now() -> std::time::SystemTime {
-    std::time::SystemTime::now()
 }
 
 fn output(
@@ -173,6 +167,9 @@ fn output(
         chain: last.chain,
         ended_max_us: inputs.iter().map(|file| file.ended_max_us).max().unwrap_or_default(),
         pruned: keeper.pruned_to().max(pruned.min().unwrap_or_default()),
+        sections: written.sections,
+        // A file of contents alone is never asked about names or nodes.
+        about: written.about.filter(|_| parts.has_metadata()),
     }
 }
 

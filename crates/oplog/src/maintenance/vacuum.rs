@@ -138,6 +138,9 @@ fn modified_us(meta: &std::fs::Metadata) -> std::io::Result<i64> {
 /// file that has come to be live, or was touched, since is kept.
 pub(super) async fn remove(log: &Log, leftovers: &[Leftover], report: &mut Report) -> Result<()> {
     let live: HashSet<_> = log.state.files.iter().map(|file| file.path.clone()).collect();
+    // The commit that let go of them may be of a process that died before it
+    // was on the disk.
+    log.sync_names().await?;
     for leftover in leftovers {
         // A merge that was interrupted gives the same file when done again.
         if leftover.path.to_str().is_some_and(|path| live.contains(path)) {

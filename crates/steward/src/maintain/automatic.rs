@@ -52,6 +52,7 @@ impl Pond {
             return;
         }
         let now_us = self.environment.clock.now_us();
+        self.journal.sweep(now_us);
         let upkeep = match self.some_upkeep(locked, series, log_is_due).await {
             Ok(log_done) => {
                 let newest = locked.log.head().txn_seq;

@@ -70,6 +70,7 @@ impl Pond {
         self.journal.begin(&Work::new(self.environment.ids.next_id(), intent, started_us));
         let done = self.perform(&mut locked, plan, intent).await;
         self.journal.end();
+        self.journal.sweep(started_us);
         let report = done?;
         let done_us = Some(self.environment.clock.now_us());
         let log_done_txn = locked.log.head().txn_seq;

@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use oplog::{Disk, FORMAT_VERSION, Location, Log, LogOptions, Medium};
+use oplog::{FORMAT_VERSION, Location, Log, Medium};
 
 use super::{Pond, opening};
 use crate::control::sync_directory;
@@ -31,27 +31,32 @@ impl Pond {
     pub async fn init(dir: &Path, birthplace: &str, environment: Environment) -> Result<Self> {
         let layout = Layout::new(dir);
         must_be_free(&layout)?;
-        make_directory(&Disk, dir).map_err(|source| io("cannot make", dir, source))?;
+        make_directory(&*environment.medium, dir)
+            .map_err(|source| io("cannot make", dir, source))?;
         // Two `init`s at once: the second finds the pond of the first.
         let wait = Duration::from_secs(10);
         let lock = WriterLock::take(&layout, "pond init", wait, &environment).await?;
         must_be_free(&layout)?;
         let unfinished = dir.join(UNFINISHED);
-        remove_unfinished(&unfinished)?;
+        remove_unfinished(&*environment.medium, &unfinished)
+            .map_err(|source| io("cannot remove", &unfinished, source))?;
         let identity = Identity {
             pond_id: environment.ids.next_id(),
             birthplace: birthplace.to_owned(),
             created_us: environment.clock.now_us(),
             format_version: FORMAT_VERSION,
         };
-        Log::create(&Location::Local(unfinished.clone()), &identity, LogOptions::default())
+        let log_options = environment.log_options();
+        Log::create(&Location::Local(unfinished.clone()), &identity, log_options.clone())
             .await
             .map_err(Error::log("cannot make the pond's log"))?;
-        fs::rename(&unfinished, layout.data())
+        environment
+            .medium
+            .rename(&unfinished, &layout.data())
             .map_err(|source| io("cannot name", &layout.data(), source))?;
-        sync_directory(dir)?;
+        sync_directory(&*environment.medium, dir)?;
         drop(lock);
-        let log = Log::open(&Location::Local(layout.data()), LogOptions::default())
+        let log = Log::open(&Location::Local(layout.data()), log_options)
             .await
             .map_err(|error| opening(dir, error))?;
         Self::from_log(layout, log, environment).await
@@ -111,19 +116,33 @@ fn must_be_free(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-fn remove_unfinished(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(io("cannot remove", path, source)),
+/// Takes away what an `init` that was cut short left; there may be nothing.
+fn remove_unfinished(medium: &dyn Medium, path: &Path) -> std::io::Result<()> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_unfinished(medium, &entry.path())?;
+        } else {
+            medium.unlink(&entry.path())?;
+        }
     }
+    medium.remove_dir(path)
 }
 
 /// Makes a directory and those above it that are missing, and brings each new
 /// name to the disk.
 fn make_directory(medium: &dyn Medium, dir: &Path) -> std::io::Result<()> {
-    if dir.as_os_str().is_empty() || dir.is_dir() {
+    if dir.as_os_str().is_empty() {
         return Ok(());
+    }
+    if dir.is_dir() {
+        // An `init` that was cut short may have made it, and not synced it.
+        return sync_name(medium, dir);
     }
     let parent = dir.parent().unwrap_or_else(|| Path::new(""));
     make_directory(medium, parent)?;
@@ -134,6 +153,30 @@ fn make_directory(medium: &dyn Medium, dir: &Path) -> std::io::Result<()> {
         Err(error) => return Err(error),
     }
     medium.sync_dir(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
+}
+
+/// Brings the name of a directory that was there to the disk. Where its parent
+/// is not ours to read, it is not ours to sync.
+fn sync_name(medium: &dyn Medium, dir: &Path) -> std::io::Result<()> {
+    let parent = match dir.parent() {
+        None => return Ok(()),
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+    };
+    match medium.sync_dir(parent) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        result => result,
+    }
+}
+
+impl Pond {
+    /// Brings the names on the way to the log to the disk: the `init` that made
+    /// them may have been cut short before it did.
+    pub(crate) fn sync_names(&self) -> Result<()> {
+        let medium = &*self.environment.medium;
+        sync_directory(medium, self.path())?;
+        sync_name(medium, self.path()).map_err(|source| io("cannot sync", self.path(), source))
+    }
 }
 
 fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Error {
