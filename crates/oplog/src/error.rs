@@ -167,6 +167,20 @@ impl Error {
         Self::Io { doing: doing.into(), source: Arc::new(source) }
     }
 
+    /// Whether it says that something stored is not what was written.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::DamagedCommit { .. }
+                | Self::Gap { .. }
+                | Self::DamagedCheckpoint { .. }
+                | Self::DamagedFile { .. }
+                | Self::DamagedContent { .. }
+                | Self::MissingLargeFile { .. }
+        )
+    }
+
     /// Whether the operating system's error of this kind is among the causes.
     #[must_use]
     pub fn is_io(&self, kind: std::io::ErrorKind) -> bool {

@@ -19,7 +19,9 @@ use tinyfs::ContentHash;
 use tokio::sync::mpsc;
 
 use crate::columns::{self, BatchBuilder, ContentRow, schema};
+use crate::filter::{Filter, Key, Keys};
 use crate::medium::{Medium, Naming, Staged};
+use crate::sections::{Sections, Summing};
 use crate::{Error, LinkRow, Result, Stamped, TransactionRow, VersionRow};
 
 /// Rows of metadata in a row group: what a lookup in a compacted file reads.
@@ -82,6 +84,10 @@ pub(crate) struct LiveFile {
     pub(crate) ended_max_us: i64,
     /// The horizon it was last rewritten for; 0 for none.
     pub(crate) pruned: u64,
+    /// Sums over its parts.
+    pub(crate) sections: Sections,
+    /// What it has rows about; `None` where that is not known.
+    pub(crate) about: Option<Filter>,
 }
 
 const BLAKE3: &str = "pond.blake3";
@@ -93,11 +99,13 @@ const CHAIN: &str = "pond.txn_hash";
 const ENDED: &str = "pond.ended_max_us";
 const ROWS: &str = "pond.rows";
 const PRUNED: &str = "pond.pruned";
+const SECTIONS: &str = "pond.sections";
+const ABOUT: &str = "pond.about";
 
 impl LiveFile {
     pub(crate) fn tags(&self) -> HashMap<String, Option<String>> {
         let tag = |key: &str, value: String| (key.to_owned(), Some(value));
-        HashMap::from([
+        let mut tags = HashMap::from([
             tag(BLAKE3, self.hash.to_string()),
             tag(PARTS, self.parts.as_str().to_owned()),
             tag(LEVEL, self.level.to_string()),
@@ -107,7 +115,17 @@ impl LiveFile {
             tag(ENDED, self.ended_max_us.to_string()),
             tag(ROWS, self.rows.to_string()),
             tag(PRUNED, self.pruned.to_string()),
-        ])
+        ]);
+        if !self.sections.is_empty() {
+            tags.extend([tag(SECTIONS, self.sections.to_string())]);
+        }
+        tags.extend(self.about.iter().map(|about| tag(ABOUT, about.to_string())));
+        tags
+    }
+
+    /// Whether it may have rows about this.
+    pub(crate) fn may_have(&self, key: Key) -> bool {
+        self.about.as_ref().is_none_or(|about| about.may_have(key))
     }
 
     /// Reads an `add` action back.
@@ -134,7 +152,13 @@ impl LiveFile {
             file: path.clone(),
             what: format!("its entry in the log has tag `{PARTS}` = `{parts}`"),
         })?;
+        let has = |key: &str| tags.get(key).is_some_and(Option::is_some);
+        let sections =
+            if has(SECTIONS) { tag(&path, tags, SECTIONS)? } else { Sections::default() };
+        let about = if has(ABOUT) { Some(tag(&path, tags, ABOUT)?) } else { None };
         Ok(Self {
+            sections,
+            about,
             size_bytes,
             modified_ms,
             hash: tag(&path, tags, BLAKE3)?,
@@ -176,6 +200,9 @@ pub(crate) struct Written {
     pub(crate) size_bytes: u64,
     pub(crate) hash: ContentHash,
     pub(crate) rows: u64,
+    pub(crate) sections: Sections,
+    /// What it has rows about; `None` for too much.
+    pub(crate) about: Option<Filter>,
 }
 
 /// How a file gets its name when its hash is known.
@@ -196,6 +223,7 @@ pub(crate) struct FileWriter {
     group_rows: usize,
     group_bytes: usize,
     in_content: bool,
+    keys: Keys,
 }
 
 impl FileWriter {
@@ -213,6 +241,7 @@ impl FileWriter {
             group_rows: 0,
             group_bytes: 0,
             in_content: false,
+            keys: Keys::default(),
         }
     }
 
@@ -222,11 +251,14 @@ impl FileWriter {
     }
 
     pub(crate) async fn link(&mut self, row: &Stamped<LinkRow>) -> Result<()> {
+        self.keys.add(Key::directory(row.row.parent));
+        self.keys.add(Key::name(row.row.parent, &row.row.name));
         self.builder.link(row);
         self.advance(128).await
     }
 
     pub(crate) async fn version(&mut self, row: &Stamped<VersionRow>) -> Result<()> {
+        self.keys.add(Key::node(row.row.node));
         self.builder.version(row);
         self.advance(256).await
     }
@@ -301,23 +333,26 @@ impl FileWriter {
         self.end_group().await?;
         self.send(Message::Finish).await?;
         match (&mut self.worker).await {
-            Ok(result) => result,
+            Ok(Ok(written)) => Ok(Written { about: self.keys.filter(), ..written }),
+            Ok(Err(error)) => Err(error),
             Err(join) => Err(self.panicked(join)),
         }
     }
 }
 
-/// Hashes what passes on its way into a staged file.
+/// Hashes what passes on its way into a staged file, as a whole and in parts.
 struct HashingFile {
-    staged: Staged,
+    out: std::io::BufWriter<Staged>,
     hasher: blake3::Hasher,
+    parts: Summing,
 }
 
 impl std::io::Write for HashingFile {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.hasher.update(bytes);
-        self.staged.append(bytes)?;
-        Ok(bytes.len())
+        let taken = self.out.write(bytes)?;
+        self.hasher.update(&bytes[..taken]);
+        self.parts.update(&bytes[..taken]);
+        Ok(taken)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -335,10 +370,11 @@ fn write_file(
     let io = |error: std::io::Error| Error::io(doing(), error);
     let parquet = |error: parquet::errors::ParquetError| Error::io(doing(), error);
     let staged = Staged::create(medium, root).map_err(io)?;
-    let sink = std::io::BufWriter::with_capacity(
-        1 << 18,
-        HashingFile { staged, hasher: blake3::Hasher::new() },
-    );
+    let sink = HashingFile {
+        out: std::io::BufWriter::with_capacity(1 << 18, staged),
+        hasher: blake3::Hasher::new(),
+        parts: Summing::default(),
+    };
     let mut writer = ArrowWriter::try_new(sink, schema(), Some(properties())).map_err(parquet)?;
     let mut rows = 0;
     loop {
@@ -347,14 +383,21 @@ fn write_file(
                 rows += batch.num_rows() as u64;
                 writer.write(&batch).map_err(parquet)?;
             }
-            Some(Message::EndGroup) => writer.flush().map_err(parquet)?,
+            Some(Message::EndGroup) => {
+                writer.flush().map_err(parquet)?;
+                // Parquet's writer has a buffer of its own.
+                writer.sync().map_err(io)?;
+                writer.inner_mut().parts.end_part();
+            }
             Some(Message::Finish) => break,
             // Dropped: nobody waits for the answer.
             None => return Err(Error::BadChanges { what: "the file was abandoned".into() }),
         }
     }
     let sink = writer.into_inner().map_err(parquet)?;
-    let HashingFile { staged, hasher } = sink.into_inner().map_err(|e| io(e.into_error()))?;
+    let HashingFile { out, hasher, parts } = sink;
+    let staged = out.into_inner().map_err(|e| io(e.into_error()))?;
+    let sections = parts.finish();
     let hash = ContentHash::new(*hasher.finalize().as_bytes());
     let size_bytes = staged.len();
     staged.sync().map_err(io)?;
@@ -364,5 +407,5 @@ fn write_file(
     };
     // A name may be taken by what an interrupted attempt at the same left.
     staged.name(&root.join(&path), Naming::Replace).map_err(io)?;
-    Ok(Written { path, size_bytes, hash, rows })
+    Ok(Written { path, size_bytes, hash, rows, sections, about: None })
 }

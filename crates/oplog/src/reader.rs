@@ -220,6 +220,23 @@ struct Source {
     store: Arc<dyn ObjectStore>,
     path: Path,
     size_bytes: u64,
+    /// A part of it that was read and compared with its sum, and where it
+    /// begins: nothing else is read then.
+    part: Option<(u64, Bytes)>,
+}
+
+impl Source {
+    /// The bytes of a range of the part that was read.
+    fn slice(start: u64, part: &Bytes, range: &Range<u64>) -> parquet::errors::Result<Bytes> {
+        let within = |at: u64| usize::try_from(at.checked_sub(start)?).ok();
+        match (within(range.start), within(range.end)) {
+            (Some(from), Some(to)) if from <= to && to <= part.len() => Ok(part.slice(from..to)),
+            _ => Err(ParquetError::EOF(format!(
+                "bytes {} to {} are not in the part that they belong to",
+                range.start, range.end
+            ))),
+        }
+    }
 }
 
 fn external(error: object_store::Error) -> ParquetError {
@@ -228,14 +245,28 @@ fn external(error: object_store::Error) -> ParquetError {
 
 impl AsyncFileReader for Source {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, parquet::errors::Result<Bytes>> {
-        async move { self.store.get_range(&self.path, range).await.map_err(external) }.boxed()
+        async move {
+            match &self.part {
+                Some((start, part)) => Self::slice(*start, part, &range),
+                None => self.store.get_range(&self.path, range).await.map_err(external),
+            }
+        }
+        .boxed()
     }
 
     fn get_byte_ranges(
         &mut self,
         ranges: Vec<Range<u64>>,
     ) -> BoxFuture<'_, parquet::errors::Result<Vec<Bytes>>> {
-        async move { self.store.get_ranges(&self.path, &ranges).await.map_err(external) }.boxed()
+        async move {
+            match &self.part {
+                Some((start, part)) => {
+                    ranges.iter().map(|range| Self::slice(*start, part, range)).collect()
+                }
+                None => self.store.get_ranges(&self.path, &ranges).await.map_err(external),
+            }
+        }
+        .boxed()
     }
 
     fn get_metadata<'a>(
@@ -244,7 +275,8 @@ impl AsyncFileReader for Source {
     ) -> BoxFuture<'a, parquet::errors::Result<Arc<ParquetMetaData>>> {
         async move {
             let size_bytes = self.size_bytes;
-            let guess = usize::try_from(FOOTER_GUESS.min(size_bytes)).ok();
+            let guess = self.part.as_ref().map_or(FOOTER_GUESS, |(_, part)| part.len() as u64);
+            let guess = usize::try_from(guess.min(size_bytes)).ok();
             ParquetMetaDataReader::new()
                 .with_prefetch_hint(guess)
                 .load_and_finish(self, size_bytes)
@@ -300,19 +332,53 @@ impl Reads {
             store: Arc::clone(&self.store),
             path: Path::from(file.path.as_str()),
             size_bytes: file.size_bytes,
+            part: None,
         }
+    }
+
+    /// One part of a file, compared with its sum where that was noted.
+    async fn part(&self, file: &LiveFile, part: usize) -> Result<Source> {
+        let source = self.source(file);
+        let Some(range) = file.sections.range(part) else { return Ok(source) };
+        let damaged = |what: String| Error::DamagedFile { file: file.path.clone(), what };
+        let bytes = match self.store.get_range(&source.path, range.clone()).await {
+            Ok(bytes) => bytes,
+            Err(object_store::Error::NotFound { .. }) => {
+                return Err(damaged("it is missing".into()));
+            }
+            Err(error) => {
+                let io = Error::io(format!("reading data file `{}`", file.path), error);
+                return Err(self.cut_short(file).await.unwrap_or(io));
+            }
+        };
+        if !file.sections.fits(part, &bytes) {
+            let what = self.cut_short(file).await;
+            return Err(what.unwrap_or_else(|| {
+                damaged(format!(
+                    "its bytes from {} to {} are not what was written",
+                    range.start, range.end
+                ))
+            }));
+        }
+        Ok(Source { part: Some((range.start, bytes)), ..source })
     }
 
     pub(crate) async fn footer(&self, file: &LiveFile) -> Result<Arc<Footer>> {
         if let Some(footer) = self.footers.get(&file.path) {
             return Ok(footer);
         }
-        let mut source = self.source(file);
+        let mut source = self.part(file, file.sections.groups()).await?;
         let metadata = match guarded(file, source.get_metadata(None)).await {
             Ok(metadata) => metadata,
             Err(error) => return Err(self.cut_short(file).await.unwrap_or(error)),
         };
         let footer = Arc::new(Footer::read(&file.path, metadata)?);
+        if !file.sections.is_empty() && footer.groups.len() != file.sections.groups() {
+            return Err(Error::DamagedFile {
+                file: file.path.clone(),
+                what: "its footer has other row groups than its entry in the log".into(),
+            });
+        }
         self.footers.put(file.path.clone(), Arc::clone(&footer), 1);
         Ok(footer)
     }
@@ -334,8 +400,13 @@ impl Reads {
         group: usize,
         columns: &ProjectionMask,
     ) -> Result<Vec<RecordBatch>> {
+        let source = if file.sections.is_empty() {
+            self.source(file)
+        } else {
+            self.part(file, group).await?
+        };
         let stream = ParquetRecordBatchStreamBuilder::new_with_metadata(
-            self.source(file),
+            source,
             footer.metadata.clone(),
         )
         .with_row_groups(vec![group])

@@ -16,6 +16,7 @@ use tinyfs::{ContentHash, NodeId};
 use crate::columns::kind;
 use crate::delta::TableState;
 use crate::file::LiveFile;
+use crate::filter::Key;
 use crate::reader::{Block, Reads};
 use crate::{Error, Identity, LinkRow, Result, Stamped, TransactionRow, VersionRow, large};
 
@@ -62,9 +63,15 @@ impl Snapshot {
         self.state.files.iter().filter(|file| file.parts.has_metadata())
     }
 
-    /// The files with metadata that this snapshot sees, the newest first.
-    fn newest_first(&self) -> Vec<LiveFile> {
-        self.metadata_files().rev().filter(|file| file.from <= self.txn_seq).cloned().collect()
+    /// The files with metadata that this snapshot sees and that may have rows
+    /// about something, the newest first. The others are not opened: a damaged
+    /// file hinders only who asks for what it may hold.
+    fn newest_first(&self, about: Key) -> Vec<LiveFile> {
+        self.metadata_files()
+            .rev()
+            .filter(|file| file.from <= self.txn_seq && file.may_have(about))
+            .cloned()
+            .collect()
     }
 
     /// The log as it was after another transaction.
@@ -129,7 +136,7 @@ impl Snapshot {
     /// # Errors
     /// [`Error::Io`] and damage.
     pub async fn link(&self, parent: NodeId, name: &str) -> Result<Option<Stamped<LinkRow>>> {
-        let mut files = self.about(parent, kind::LINK);
+        let mut files = self.about(Key::name(parent, name), parent, kind::LINK);
         // Files hold disjoint ranges of transactions: the first that knows the
         // name knows it best.
         while let Some(blocks) = files.try_next().await? {
@@ -151,7 +158,7 @@ impl Snapshot {
     /// [`Error::Io`] and damage.
     pub async fn links(&self, parent: NodeId) -> Result<Vec<Stamped<LinkRow>>> {
         let mut newest = std::collections::BTreeMap::<String, Stamped<LinkRow>>::new();
-        let mut files = self.about(parent, kind::LINK);
+        let mut files = self.about(Key::directory(parent), parent, kind::LINK);
         while let Some(blocks) = files.try_next().await? {
             let links = blocks.iter().flat_map(|block| block.links_of(parent));
             for link in links.filter(|link| link.txn_seq <= self.txn_seq) {
@@ -171,7 +178,7 @@ impl Snapshot {
     /// [`Error::Io`] and damage.
     pub async fn link_history(&self, parent: NodeId) -> Result<Vec<Stamped<LinkRow>>> {
         let mut rows = Vec::new();
-        let mut files = self.about(parent, kind::LINK);
+        let mut files = self.about(Key::directory(parent), parent, kind::LINK);
         while let Some(blocks) = files.try_next().await? {
             let links = blocks.iter().flat_map(|block| block.links_of(parent));
             rows.extend(links.filter(|link| link.txn_seq <= self.txn_seq).cloned());
@@ -189,7 +196,8 @@ impl Snapshot {
     pub async fn versions(&self, node: NodeId) -> Result<Vec<Stamped<VersionRow>>> {
         let mut rows = Vec::new();
         // Runs merged later are looked at too: they tell what is gone.
-        let mut files = Self { txn_seq: self.newest(), ..self.clone() }.about(node, kind::VERSION);
+        let newest = Self { txn_seq: self.newest(), ..self.clone() };
+        let mut files = newest.about(Key::node(node), node, kind::VERSION);
         while let Some(blocks) = files.try_next().await? {
             rows.extend(blocks.iter().flat_map(|block| block.versions_of(node)).cloned());
         }
@@ -316,14 +324,15 @@ impl Snapshot {
     }
 
     /// The blocks that may have rows of a kind about a node: one item for each
-    /// file, the newest first.
+    /// file that may have what is asked for, the newest first.
     fn about(
         &self,
+        key: Key,
         node: NodeId,
         kind: &'static str,
     ) -> BoxStream<'static, Result<Vec<Arc<Block>>>> {
         let reads = Arc::clone(&self.reads);
-        futures::stream::iter(self.newest_first())
+        futures::stream::iter(self.newest_first(key))
             .map(move |file| {
                 let reads = Arc::clone(&reads);
                 async move {
