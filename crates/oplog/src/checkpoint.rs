@@ -1,4 +1,4 @@
-//! Checkpoints of the Delta log, as delta-rs makes and reads them.
+//! Checkpoints of the Delta log, as delta-rs makes them.
 //!
 //! The store that is handed to delta-rs is rooted at the table, and the table
 //! is given the location `file:///` in it, so that no host path is turned into
@@ -8,14 +8,15 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow::json::LineDelimitedWriter;
+use arrow::array::{Array, AsArray, Int64Array, MapArray, RecordBatch, StringArray, StructArray};
 use deltalake::{DeltaTable, DeltaTableBuilder, ObjectStore};
+use object_store::ObjectStoreExt;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use serde::Deserialize;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::file::reader::ChunkReader;
 use url::Url;
 
-use crate::delta::{TableState, configuration, sort_files};
+use crate::delta::{TableState, checkpoint_path, configuration, sort_files};
 use crate::file::LiveFile;
 use crate::{Error, Result};
 
@@ -37,24 +38,24 @@ async fn table(store: &Arc<dyn ObjectStore>, version: u64) -> Result<DeltaTable>
         .map_err(|error| Error::io(doing(), error))
 }
 
-/// Reads the table at a version that has a checkpoint.
+/// Reads the checkpoint of a version.
+///
+/// It is read here and not through delta-rs, because every command reads it:
+/// one read of the file gives all that is needed.
+///
+/// # Errors
+/// [`Error::DamagedFile`], [`Error::Io`].
 pub(crate) async fn load(store: &Arc<dyn ObjectStore>, version: u64) -> Result<Loaded> {
-    let table = table(store, version).await?;
-    let state = table
-        .snapshot()
-        .map_err(|error| Error::io(format!("reading checkpoint {version}"), error))?;
-    let mut files = Vec::new();
-    for view in state.log_data().iter() {
-        #[expect(deprecated, reason = "the tags are offered in no other public way")]
-        let add = view.add_action();
-        let size = u64::try_from(add.size).map_err(|_| Error::DamagedFile {
-            file: add.path.clone(),
-            what: format!("its entry in the log has a size of {}", add.size),
-        })?;
-        let tags = add.tags.unwrap_or_default();
-        files.push(LiveFile::from_tags(add.path, size, add.modification_time, &tags)?);
-    }
-    Ok(Loaded { configuration: state.metadata().configuration().clone(), files })
+    let path = checkpoint_path(version);
+    let io = |error| Error::io(format!("reading checkpoint {version}"), error);
+    let bytes = store.get(&path).await.map_err(io)?.bytes().await.map_err(io)?;
+    let name = path.to_string();
+    let decoding = tokio::task::spawn_blocking({
+        let name = name.clone();
+        move || decode(&name, bytes)
+    });
+    // The decoder may panic on a malformed file.
+    decoding.await.unwrap_or_else(|_| Err(damaged(&name, "its pages do not decode")))
 }
 
 /// Makes a checkpoint of the table at its newest version.
@@ -65,59 +66,100 @@ pub(crate) async fn create(store: &Arc<dyn ObjectStore>, version: u64) -> Result
         .map_err(|error| Error::io(format!("writing checkpoint {version}"), error))
 }
 
-/// A row of a checkpoint, as far as it says what the table is.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Row {
-    add: Option<AddRow>,
-    meta_data: Option<MetaDataRow>,
+fn damaged(file: &str, what: impl ToString) -> Error {
+    Error::DamagedFile { file: file.to_owned(), what: what.to_string() }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AddRow {
-    path: String,
-    size: u64,
-    modification_time: i64,
-    #[serde(default)]
-    tags: HashMap<String, Option<String>>,
+/// What a checkpoint says of the table, from every page that matters.
+fn decode<T: ChunkReader + 'static>(name: &str, file: T) -> Result<Loaded> {
+    // The types are Parquet's own, whatever its writer would have them be.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
+        .map_err(|error| damaged(name, error))?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), ["add", "metaData"]);
+    let reader = builder.with_projection(mask).build().map_err(|error| damaged(name, error))?;
+    let mut loaded = Loaded { configuration: HashMap::new(), files: Vec::new() };
+    for batch in reader {
+        let batch = batch.map_err(|error| damaged(name, error))?;
+        let columns = Columns { name, batch: &batch };
+        let add = columns.of("add")?;
+        let (paths, tags) = (columns.text(add, "path")?, columns.map(add, "tags")?);
+        let (sizes, times) = (columns.long(add, "size")?, columns.long(add, "modificationTime")?);
+        for row in (0..batch.num_rows()).filter(|row| add.is_valid(*row)) {
+            let path = paths.value(row).to_owned();
+            let size = u64::try_from(sizes.value(row)).map_err(|_| {
+                let what = format!("its entry in the log has a size of {}", sizes.value(row));
+                Error::DamagedFile { file: path.clone(), what }
+            })?;
+            let tags = columns.pairs(tags, row)?;
+            loaded.files.push(LiveFile::from_tags(path, size, times.value(row), &tags)?);
+        }
+        let metadata = columns.of("metaData")?;
+        let configuration = columns.map(metadata, "configuration")?;
+        for row in (0..batch.num_rows()).filter(|row| metadata.is_valid(*row)) {
+            let pairs = columns.pairs(configuration, row)?.into_iter();
+            loaded.configuration = pairs.filter_map(|(key, value)| Some((key, value?))).collect();
+        }
+    }
+    Ok(loaded)
 }
 
-#[derive(Debug, Deserialize)]
-struct MetaDataRow {
-    configuration: HashMap<String, String>,
+/// The nested columns of a checkpoint.
+struct Columns<'a> {
+    name: &'a str,
+    batch: &'a RecordBatch,
 }
 
-/// Compares the rows of a checkpoint that has no name yet with the table it
-/// must describe; this reads every page of what matters.
+impl<'a> Columns<'a> {
+    fn missing(&self, column: &str) -> Error {
+        damaged(self.name, format!("it has no good column `{column}`"))
+    }
+
+    fn of(&self, column: &str) -> Result<&'a StructArray> {
+        let found = self.batch.column_by_name(column).and_then(|found| found.as_struct_opt());
+        found.ok_or_else(|| self.missing(column))
+    }
+
+    fn text(&self, of: &'a StructArray, column: &str) -> Result<&'a StringArray> {
+        let found = of.column_by_name(column).and_then(|found| found.as_string_opt());
+        found.ok_or_else(|| self.missing(column))
+    }
+
+    fn long(&self, of: &'a StructArray, column: &str) -> Result<&'a Int64Array> {
+        let found = of.column_by_name(column).and_then(|found| found.as_primitive_opt());
+        found.ok_or_else(|| self.missing(column))
+    }
+
+    fn map(&self, of: &'a StructArray, column: &str) -> Result<&'a MapArray> {
+        let found = of.column_by_name(column).and_then(|found| found.as_map_opt());
+        found.ok_or_else(|| self.missing(column))
+    }
+
+    /// One map's pairs; none when it is null.
+    fn pairs(&self, map: &MapArray, row: usize) -> Result<HashMap<String, Option<String>>> {
+        if map.is_null(row) {
+            return Ok(HashMap::new());
+        }
+        let pairs = map.value(row);
+        let texts = |column: usize| {
+            let found = pairs.columns().get(column).and_then(|found| found.as_string_opt::<i32>());
+            found.ok_or_else(|| self.missing("tags"))
+        };
+        let (keys, values) = (texts(0)?, texts(1)?);
+        let pair = |at| (keys.value(at).to_owned(), values.is_valid(at).then(|| values.value(at)));
+        Ok((0..pairs.len()).map(pair).map(|(key, value)| (key, value.map(str::to_owned))).collect())
+    }
+}
+
+/// Compares a checkpoint that has no name yet with the table it must describe;
+/// this reads every page of what matters.
 ///
 /// # Errors
 /// What differs, or why it can not be read.
 pub(crate) fn compare(file: &File, expected: &TableState) -> std::io::Result<()> {
     let differs = |what: &str| Err(std::io::Error::other(format!("the checkpoint {what}")));
-    let file = file.try_clone()?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(std::io::Error::other)?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), ["add", "metaData"]);
-    let reader = builder.with_projection(mask).build().map_err(std::io::Error::other)?;
-    let mut files = Vec::new();
-    let mut found = HashMap::new();
-    for batch in reader {
-        let batch = batch.map_err(std::io::Error::other)?;
-        let mut lines = LineDelimitedWriter::new(Vec::new());
-        lines.write(&batch).and_then(|()| lines.finish()).map_err(std::io::Error::other)?;
-        let lines = lines.into_inner();
-        for row in serde_json::Deserializer::from_slice(&lines).into_iter::<Row>() {
-            let row = row.map_err(std::io::Error::other)?;
-            if let Some(add) = row.add {
-                let AddRow { path, size, modification_time, tags } = add;
-                let file = LiveFile::from_tags(path, size, modification_time, &tags);
-                files.push(file.map_err(std::io::Error::other)?);
-            }
-            if let Some(metadata) = row.meta_data {
-                found = metadata.configuration;
-            }
-        }
-    }
+    let Loaded { configuration: found, mut files } =
+        decode("the checkpoint", file.try_clone()?).map_err(std::io::Error::other)?;
     sort_files(&mut files);
     if files != *expected.files {
         return differs("names other files than the commits");

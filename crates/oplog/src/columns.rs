@@ -44,6 +44,46 @@ pub(crate) struct ContentRow {
     pub(crate) bytes: Bytes,
 }
 
+/// Where the columns stand: looking one up by its name for each row would cost
+/// more than the row.
+pub(crate) mod at {
+    pub(crate) const TXN_SEQ: usize = 0;
+    pub(crate) const POSITION: usize = 1;
+    pub(crate) const WRITTEN: usize = 2;
+    pub(crate) const KIND: usize = 3;
+    pub(crate) const NODE: usize = 4;
+    pub(crate) const NAME: usize = 5;
+    pub(crate) const CHILD: usize = 6;
+    pub(crate) const ENTRY_TYPE: usize = 7;
+    pub(crate) const VERSION: usize = 8;
+    pub(crate) const COVERS_FROM: usize = 9;
+    pub(crate) const COVERS_FROM_TXN: usize = 10;
+    pub(crate) const SIZE_BYTES: usize = 11;
+    pub(crate) const HASH: usize = 12;
+    pub(crate) const FORMAT: usize = 13;
+    pub(crate) const INLINE: usize = 14;
+    pub(crate) const ROWS: usize = 15;
+    pub(crate) const MIN_TIME: usize = 16;
+    pub(crate) const MAX_TIME: usize = 17;
+    pub(crate) const TIME_COLUMN: usize = 18;
+    pub(crate) const ATTRIBUTES: usize = 19;
+    pub(crate) const FACTORY: usize = 20;
+    pub(crate) const TXN_ID: usize = 21;
+    pub(crate) const TXN_KIND: usize = 22;
+    pub(crate) const COMMAND: usize = 23;
+    pub(crate) const USER_NAME: usize = 24;
+    pub(crate) const HOST_NAME: usize = 25;
+    pub(crate) const STARTED: usize = 26;
+    pub(crate) const ENDED: usize = 27;
+    pub(crate) const LINKS: usize = 28;
+    pub(crate) const VERSIONS: usize = 29;
+    pub(crate) const CONTENT_BYTES: usize = 30;
+    pub(crate) const ROWS_HASH: usize = 31;
+    pub(crate) const PREVIOUS_HASH: usize = 32;
+    pub(crate) const TXN_HASH: usize = 33;
+    pub(crate) const CONTENT: usize = 34;
+}
+
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     let text = |name| Field::new(name, DataType::Utf8, true);
     let long = |name| Field::new(name, DataType::Int64, true);
@@ -92,6 +132,11 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
 /// The schema of every file of the log.
 pub(crate) fn schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
+}
+
+/// The name of a column.
+fn name(column: usize) -> &'static str {
+    SCHEMA.fields().get(column).map_or("?", |field| field.name())
 }
 
 enum Column {
@@ -174,36 +219,31 @@ impl BatchBuilder {
         self.rows
     }
 
-    fn at(&mut self, name: &str) -> Option<&mut Column> {
-        let index = SCHEMA.index_of(name).ok()?;
-        self.columns.get_mut(index)
-    }
-
-    fn text(&mut self, name: &str, text: &str) {
-        if let Some(Column::Text(builder)) = self.at(name) {
+    fn text(&mut self, column: usize, text: &str) {
+        if let Some(Column::Text(builder)) = self.columns.get_mut(column) {
             builder.append_value(text);
         }
     }
 
-    fn long(&mut self, name: &str, number: u64) {
-        if let Some(Column::Long(builder)) = self.at(name) {
+    fn long(&mut self, column: usize, number: u64) {
+        if let Some(Column::Long(builder)) = self.columns.get_mut(column) {
             builder.append_value(signed(number));
         }
     }
 
-    fn time(&mut self, name: &str, us: i64) {
-        if let Some(Column::Time(builder)) = self.at(name) {
+    fn time(&mut self, column: usize, us: i64) {
+        if let Some(Column::Time(builder)) = self.columns.get_mut(column) {
             builder.append_value(us);
         }
     }
 
     fn begin<T>(&mut self, kind: &str, stamped: &Stamped<T>) {
-        self.long("txn_seq", stamped.txn_seq);
-        if let Some(Column::Int(builder)) = self.at("position") {
+        self.long(at::TXN_SEQ, stamped.txn_seq);
+        if let Some(Column::Int(builder)) = self.columns.get_mut(at::POSITION) {
             builder.append_value(i32::try_from(stamped.position).unwrap_or(i32::MAX));
         }
-        self.time("written", stamped.written_us);
-        self.text(KIND, kind);
+        self.time(at::WRITTEN, stamped.written_us);
+        self.text(at::KIND, kind);
     }
 
     fn end(&mut self) {
@@ -219,51 +259,51 @@ impl BatchBuilder {
     pub(crate) fn link(&mut self, stamped: &Stamped<LinkRow>) {
         self.begin(kind::LINK, stamped);
         let row = &stamped.row;
-        self.text(NODE, &row.parent.to_string());
-        self.text("name", &row.name);
+        self.text(at::NODE, &row.parent.to_string());
+        self.text(at::NAME, &row.name);
         if let Some(child) = row.child {
-            self.text("child", &child.to_string());
+            self.text(at::CHILD, &child.to_string());
         }
-        self.text("entry_type", row.entry_type.as_str());
+        self.text(at::ENTRY_TYPE, row.entry_type.as_str());
         self.end();
     }
 
     pub(crate) fn version(&mut self, stamped: &Stamped<VersionRow>) {
         self.begin(kind::VERSION, stamped);
         let row = &stamped.row;
-        self.text(NODE, &row.node.to_string());
-        self.long("version", row.version);
+        self.text(at::NODE, &row.node.to_string());
+        self.long(at::VERSION, row.version);
         if let Some(covers) = row.covers {
-            self.long("covers_from", covers.from_version);
-            self.long("covers_from_txn", covers.from_txn);
+            self.long(at::COVERS_FROM, covers.from_version);
+            self.long(at::COVERS_FROM_TXN, covers.from_txn);
         }
-        self.text("entry_type", row.entry_type.as_str());
-        self.long("size_bytes", row.size_bytes);
+        self.text(at::ENTRY_TYPE, row.entry_type.as_str());
+        self.long(at::SIZE_BYTES, row.size_bytes);
         if let Some(hash) = row.hash {
-            self.text("hash", &hash.to_string());
+            self.text(at::HASH, &hash.to_string());
         }
-        self.text("format", row.format.as_str());
-        if let Some(Column::Bool(builder)) = self.at("inline") {
+        self.text(at::FORMAT, row.format.as_str());
+        if let Some(Column::Bool(builder)) = self.columns.get_mut(at::INLINE) {
             builder.append_value(row.inline);
         }
         if let Some(rows) = row.rows {
-            self.long("rows", rows);
+            self.long(at::ROWS, rows);
         }
         if let Some(range) = row.time_range {
-            self.time("min_time", range.min_us);
-            self.time("max_time", range.max_us);
+            self.time(at::MIN_TIME, range.min_us);
+            self.time(at::MAX_TIME, range.max_us);
         }
         if let Some(column) = &row.time_column {
-            self.text("time_column", column);
+            self.text(at::TIME_COLUMN, column);
         }
         if !row.attributes.is_empty() {
             let attributes =
                 row.attributes.iter().map(|(key, value)| (key.clone(), value.clone().into()));
             let json = serde_json::Value::Object(attributes.collect());
-            self.text("attributes", &json.to_string());
+            self.text(at::ATTRIBUTES, &json.to_string());
         }
         if let Some(factory) = &row.factory {
-            self.text("factory", factory);
+            self.text(at::FACTORY, factory);
         }
         self.end();
     }
@@ -271,29 +311,29 @@ impl BatchBuilder {
     pub(crate) fn transaction(&mut self, stamped: &Stamped<TransactionRow>) {
         self.begin(kind::TRANSACTION, stamped);
         let row = &stamped.row;
-        self.text("txn_id", &row.txn_id.to_string());
-        self.text("txn_kind", row.kind.as_str());
-        self.text("command", &row.command);
-        self.text("user_name", &row.user);
-        self.text("host_name", &row.host);
-        self.time("started", row.started_us);
-        self.time("ended", row.ended_us);
-        self.long("links", row.counts.links);
-        self.long("versions", row.counts.versions);
-        self.long("content_bytes", row.counts.content_bytes);
-        self.text("rows_hash", &row.rows_hash.to_string());
-        self.text("previous_hash", &row.previous_hash.to_string());
-        self.text("txn_hash", &row.hash.to_string());
+        self.text(at::TXN_ID, &row.txn_id.to_string());
+        self.text(at::TXN_KIND, row.kind.as_str());
+        self.text(at::COMMAND, &row.command);
+        self.text(at::USER_NAME, &row.user);
+        self.text(at::HOST_NAME, &row.host);
+        self.time(at::STARTED, row.started_us);
+        self.time(at::ENDED, row.ended_us);
+        self.long(at::LINKS, row.counts.links);
+        self.long(at::VERSIONS, row.counts.versions);
+        self.long(at::CONTENT_BYTES, row.counts.content_bytes);
+        self.text(at::ROWS_HASH, &row.rows_hash.to_string());
+        self.text(at::PREVIOUS_HASH, &row.previous_hash.to_string());
+        self.text(at::TXN_HASH, &row.hash.to_string());
         self.end();
     }
 
     pub(crate) fn content(&mut self, stamped: &Stamped<ContentRow>) {
         self.begin(kind::CONTENT, stamped);
         let row = &stamped.row;
-        self.text(NODE, &row.node.to_string());
-        self.long("version", row.version);
-        self.text("hash", &row.hash.to_string());
-        if let Some(Column::Bytes(builder)) = self.at(CONTENT) {
+        self.text(at::NODE, &row.node.to_string());
+        self.long(at::VERSION, row.version);
+        self.text(at::HASH, &row.hash.to_string());
+        if let Some(Column::Bytes(builder)) = self.columns.get_mut(at::CONTENT) {
             builder.append_value(&row.bytes);
         }
         self.end();
@@ -308,200 +348,209 @@ impl BatchBuilder {
     }
 }
 
-/// The columns of a batch read back, by name.
+/// The columns of a batch read back.
 pub(crate) struct BatchReader<'a> {
     file: &'a str,
-    batch: &'a RecordBatch,
+    /// By place in the schema; those that were not read are absent.
+    columns: Vec<Option<&'a ArrayRef>>,
 }
 
 impl<'a> BatchReader<'a> {
-    pub(crate) const fn new(file: &'a str, batch: &'a RecordBatch) -> Self {
-        Self { file, batch }
+    pub(crate) fn new(file: &'a str, batch: &'a RecordBatch) -> Self {
+        let columns =
+            SCHEMA.fields().iter().map(|field| batch.column_by_name(field.name())).collect();
+        Self { file, columns }
     }
 
     fn damaged(&self, what: impl Into<String>) -> Error {
         Error::DamagedFile { file: self.file.to_owned(), what: what.into() }
     }
 
-    fn column(&self, name: &str) -> Result<&'a ArrayRef> {
-        self.batch
-            .column_by_name(name)
-            .ok_or_else(|| self.damaged(format!("it has no column `{name}`")))
+    fn column(&self, column: usize) -> Result<&'a ArrayRef> {
+        let found = self.columns.get(column).copied().flatten();
+        found.ok_or_else(|| self.damaged(format!("it has no column `{}`", name(column))))
     }
 
-    fn text(&self, name: &str, row: usize) -> Result<Option<&'a str>> {
-        let column = self.column(name)?;
-        let column = column
+    fn text(&self, column: usize, row: usize) -> Result<Option<&'a str>> {
+        let values = self.column(column)?;
+        let values = values
             .as_string_opt::<i32>()
-            .ok_or_else(|| self.damaged(format!("column `{name}` is not text")))?;
-        Ok(column.is_valid(row).then(|| column.value(row)))
+            .ok_or_else(|| self.damaged(format!("column `{}` is not text", name(column))))?;
+        Ok(values.is_valid(row).then(|| values.value(row)))
     }
 
-    fn long(&self, name: &str, row: usize) -> Result<Option<u64>> {
-        let column = self.column(name)?;
-        let column = column
+    fn long(&self, column: usize, row: usize) -> Result<Option<u64>> {
+        let values = self.column(column)?;
+        let values = values
             .as_primitive_opt::<Int64Type>()
-            .ok_or_else(|| self.damaged(format!("column `{name}` is not a number")))?;
-        if column.is_null(row) {
+            .ok_or_else(|| self.damaged(format!("column `{}` is not a number", name(column))))?;
+        if values.is_null(row) {
             return Ok(None);
         }
-        u64::try_from(column.value(row))
+        u64::try_from(values.value(row))
             .map(Some)
-            .map_err(|_| self.damaged(format!("column `{name}` holds a negative number")))
+            .map_err(|_| self.damaged(format!("column `{}` holds a negative number", name(column))))
     }
 
-    fn time(&self, name: &str, row: usize) -> Result<Option<i64>> {
-        let column = self.column(name)?;
-        let column = column
+    fn time(&self, column: usize, row: usize) -> Result<Option<i64>> {
+        let values = self.column(column)?;
+        let values = values
             .as_primitive_opt::<TimestampMicrosecondType>()
-            .ok_or_else(|| self.damaged(format!("column `{name}` is not a time")))?;
-        Ok(column.is_valid(row).then(|| column.value(row)))
+            .ok_or_else(|| self.damaged(format!("column `{}` is not a time", name(column))))?;
+        Ok(values.is_valid(row).then(|| values.value(row)))
     }
 
-    fn need<T>(&self, name: &str, value: Option<T>) -> Result<T> {
-        value.ok_or_else(|| self.damaged(format!("column `{name}` is null where it must not be")))
+    fn need<T>(&self, column: usize, value: Option<T>) -> Result<T> {
+        value.ok_or_else(|| {
+            self.damaged(format!("column `{}` is null where it must not be", name(column)))
+        })
     }
 
-    fn parsed<T: std::str::FromStr>(&self, name: &str, row: usize) -> Result<Option<T>> {
-        self.text(name, row)?
+    fn parsed<T: std::str::FromStr>(&self, column: usize, row: usize) -> Result<Option<T>> {
+        self.text(column, row)?
             .map(|text| {
                 text.parse().map_err(|_| {
-                    self.damaged(format!("column `{name}` holds `{}`", text.escape_debug()))
+                    self.damaged(format!(
+                        "column `{}` holds `{}`",
+                        name(column),
+                        text.escape_debug()
+                    ))
                 })
             })
             .transpose()
     }
 
-    fn required<T: std::str::FromStr>(&self, name: &str, row: usize) -> Result<T> {
-        let value = self.parsed(name, row)?;
-        self.need(name, value)
+    fn required<T: std::str::FromStr>(&self, column: usize, row: usize) -> Result<T> {
+        let value = self.parsed(column, row)?;
+        self.need(column, value)
     }
 
-    fn required_text(&self, name: &str, row: usize) -> Result<String> {
-        let value = self.text(name, row)?;
-        self.need(name, value).map(str::to_owned)
+    fn required_text(&self, column: usize, row: usize) -> Result<String> {
+        let value = self.text(column, row)?;
+        self.need(column, value).map(str::to_owned)
     }
 
-    fn required_long(&self, name: &str, row: usize) -> Result<u64> {
-        let value = self.long(name, row)?;
-        self.need(name, value)
+    fn required_long(&self, column: usize, row: usize) -> Result<u64> {
+        let value = self.long(column, row)?;
+        self.need(column, value)
     }
 
-    fn required_time(&self, name: &str, row: usize) -> Result<i64> {
-        let value = self.time(name, row)?;
-        self.need(name, value)
+    fn required_time(&self, column: usize, row: usize) -> Result<i64> {
+        let value = self.time(column, row)?;
+        self.need(column, value)
     }
 
     pub(crate) fn kind(&self, row: usize) -> Result<&'a str> {
-        let value = self.text(KIND, row)?;
-        self.need(KIND, value)
+        let value = self.text(at::KIND, row)?;
+        self.need(at::KIND, value)
     }
 
     /// Puts a row's stamp on it.
     pub(crate) fn stamp<T>(&self, row: usize, value: T) -> Result<Stamped<T>> {
-        let positions = self.column("position")?;
+        let positions = self.column(at::POSITION)?;
         let position = positions
             .as_primitive_opt::<Int32Type>()
             .and_then(|column| u32::try_from(column.value(row)).ok())
             .ok_or_else(|| self.damaged("column `position` is not a position"))?;
         Ok(Stamped {
-            txn_seq: self.required_long("txn_seq", row)?,
+            txn_seq: self.required_long(at::TXN_SEQ, row)?,
             position,
-            written_us: self.required_time("written", row)?,
+            written_us: self.required_time(at::WRITTEN, row)?,
             row: value,
         })
     }
 
     pub(crate) fn link(&self, row: usize) -> Result<LinkRow> {
         Ok(LinkRow {
-            parent: self.required(NODE, row)?,
-            name: self.required_text("name", row)?,
-            child: self.parsed("child", row)?,
-            entry_type: self.required("entry_type", row)?,
+            parent: self.required(at::NODE, row)?,
+            name: self.required_text(at::NAME, row)?,
+            child: self.parsed(at::CHILD, row)?,
+            entry_type: self.required(at::ENTRY_TYPE, row)?,
         })
     }
 
     pub(crate) fn version(&self, row: usize) -> Result<VersionRow> {
-        let version = self.required_long("version", row)?;
-        let covers = match self.long("covers_from", row)? {
+        let version = self.required_long(at::VERSION, row)?;
+        let covers = match self.long(at::COVERS_FROM, row)? {
             None => None,
             Some(from_version) if from_version == 0 || from_version > version => {
                 return Err(self.damaged(format!(
                     "column `covers_from` holds {from_version} for version {version}"
                 )));
             }
-            Some(from_version) => {
-                Some(Covers { from_version, from_txn: self.required_long("covers_from_txn", row)? })
-            }
+            Some(from_version) => Some(Covers {
+                from_version,
+                from_txn: self.required_long(at::COVERS_FROM_TXN, row)?,
+            }),
         };
-        let time_range = match self.time("min_time", row)? {
+        let time_range = match self.time(at::MIN_TIME, row)? {
             None => None,
             Some(min_us) => {
-                let max_us = self.required_time("max_time", row)?;
+                let max_us = self.required_time(at::MAX_TIME, row)?;
                 if min_us > max_us {
                     return Err(self.damaged("column `min_time` is after `max_time`"));
                 }
                 Some(TimeRange { min_us, max_us })
             }
         };
-        let attributes: Attributes = match self.text("attributes", row)? {
+        let attributes: Attributes = match self.text(at::ATTRIBUTES, row)? {
             None => Attributes::new(),
             Some(json) => serde_json::from_str(json)
                 .map_err(|_| self.damaged("column `attributes` is not a JSON object of texts"))?,
         };
         let inline = self
-            .column("inline")?
+            .column(at::INLINE)?
             .as_boolean_opt()
             .filter(|column| column.is_valid(row))
             .map(|column| column.value(row));
         Ok(VersionRow {
-            node: self.required(NODE, row)?,
+            node: self.required(at::NODE, row)?,
             version,
             covers,
-            entry_type: self.required("entry_type", row)?,
-            size_bytes: self.required_long("size_bytes", row)?,
-            hash: self.parsed("hash", row)?,
-            format: self.required("format", row)?,
-            inline: self.need("inline", inline)?,
-            rows: self.long("rows", row)?,
+            entry_type: self.required(at::ENTRY_TYPE, row)?,
+            size_bytes: self.required_long(at::SIZE_BYTES, row)?,
+            hash: self.parsed(at::HASH, row)?,
+            format: self.required(at::FORMAT, row)?,
+            inline: self.need(at::INLINE, inline)?,
+            rows: self.long(at::ROWS, row)?,
             time_range,
-            time_column: self.text("time_column", row)?.map(str::to_owned),
+            time_column: self.text(at::TIME_COLUMN, row)?.map(str::to_owned),
             attributes,
-            factory: self.text("factory", row)?.map(str::to_owned),
+            factory: self.text(at::FACTORY, row)?.map(str::to_owned),
         })
     }
 
     pub(crate) fn transaction(&self, row: usize) -> Result<TransactionRow> {
         Ok(TransactionRow {
-            txn_id: self.required::<Uuid>("txn_id", row)?,
-            kind: self.required("txn_kind", row)?,
-            command: self.required_text("command", row)?,
-            user: self.required_text("user_name", row)?,
-            host: self.required_text("host_name", row)?,
-            started_us: self.required_time("started", row)?,
-            ended_us: self.required_time("ended", row)?,
+            txn_id: self.required::<Uuid>(at::TXN_ID, row)?,
+            kind: self.required(at::TXN_KIND, row)?,
+            command: self.required_text(at::COMMAND, row)?,
+            user: self.required_text(at::USER_NAME, row)?,
+            host: self.required_text(at::HOST_NAME, row)?,
+            started_us: self.required_time(at::STARTED, row)?,
+            ended_us: self.required_time(at::ENDED, row)?,
             counts: Counts {
-                links: self.required_long("links", row)?,
-                versions: self.required_long("versions", row)?,
-                content_bytes: self.required_long("content_bytes", row)?,
+                links: self.required_long(at::LINKS, row)?,
+                versions: self.required_long(at::VERSIONS, row)?,
+                content_bytes: self.required_long(at::CONTENT_BYTES, row)?,
             },
-            rows_hash: self.required("rows_hash", row)?,
-            previous_hash: self.required("previous_hash", row)?,
-            hash: self.required("txn_hash", row)?,
+            rows_hash: self.required(at::ROWS_HASH, row)?,
+            previous_hash: self.required(at::PREVIOUS_HASH, row)?,
+            hash: self.required(at::TXN_HASH, row)?,
         })
     }
 
     pub(crate) fn content(&self, row: usize) -> Result<ContentRow> {
         let bytes = self
-            .column(CONTENT)?
+            .column(at::CONTENT)?
             .as_binary_opt::<i32>()
             .filter(|column| column.is_valid(row))
             .map(|column| Bytes::copy_from_slice(column.value(row)));
         Ok(ContentRow {
-            node: self.required(NODE, row)?,
-            version: self.required_long("version", row)?,
-            hash: self.required("hash", row)?,
-            bytes: self.need(CONTENT, bytes)?,
+            node: self.required(at::NODE, row)?,
+            version: self.required_long(at::VERSION, row)?,
+            hash: self.required(at::HASH, row)?,
+            bytes: self.need(at::CONTENT, bytes)?,
         })
     }
 }
@@ -516,6 +565,24 @@ mod tests {
         let mut builder = BatchBuilder::new();
         builder.version(&Stamped { txn_seq: 1, position: 0, written_us: 0, row });
         BatchReader::new("file", &builder.finish()?).version(0)
+    }
+
+    #[test]
+    fn columns_stand_where_the_schema_has_them() {
+        let named = [
+            (at::TXN_SEQ, "txn_seq"),
+            (at::KIND, KIND),
+            (at::NODE, NODE),
+            (at::VERSION, "version"),
+            (at::INLINE, "inline"),
+            (at::FACTORY, "factory"),
+            (at::ENDED, "ended"),
+            (at::CONTENT, CONTENT),
+        ];
+        for (column, expected) in named {
+            assert_eq!(name(column), expected);
+        }
+        assert_eq!(schema().fields().len(), at::CONTENT + 1);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! what is needed, and because a commit file that is empty, cut short or
 //! changed is found: its first line carries the BLAKE3 of the whole, and a file
 //! without that line is damage too. (An empty commit file reads as a commit
-//! without actions elsewhere.) Checkpoints are delta-rs's, made and read by it.
+//! without actions elsewhere.) Checkpoints are made by delta-rs.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -109,6 +109,13 @@ struct Stamp {
     blake3: String,
 }
 
+/// How far the pond had got.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Txn {
+    app_id: Uuid,
+}
+
 /// One line of a commit file. Actions of other programs are passed over.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -118,6 +125,14 @@ struct Line {
     meta_data: Option<MetaData>,
     protocol: Option<Protocol>,
     commit_info: Option<CommitInfo>,
+    #[serde(default, deserialize_with = "ours")]
+    txn: Option<Txn>,
+}
+
+/// A `txn` action of ours; those of other programs are passed over.
+fn ours<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Txn>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).ok())
 }
 
 /// What one commit changes.
@@ -281,6 +296,15 @@ impl Commit {
         }
         commit_bytes(self.operation, self.timestamp_ms, self.txn_id, &lines)
     }
+}
+
+/// What a damaged log replays to.
+pub(crate) struct Replayed {
+    pub(crate) state: TableState,
+    /// The files that could not be read, and why.
+    pub(crate) wrong: Vec<(String, String)>,
+    /// How many commits those are.
+    pub(crate) unread_commits: u64,
 }
 
 /// The Delta log in a store that is rooted at the table.
@@ -450,6 +474,100 @@ impl DeltaLog {
         })
     }
 
+    /// The state that those commits and checkpoints give which can be read, and
+    /// what is wrong with the others. Files may be missing from it, and files
+    /// may be in it that a lost commit took out.
+    pub(crate) async fn replay_leniently(&self) -> Result<Replayed> {
+        let listing = self.list().await?;
+        let newest = listing.commits.keys().next_back().copied();
+        let newest = newest.max(listing.checkpoints.last().copied());
+        let Some(newest) = newest else {
+            return Err(Error::NotFound { location: self.location.clone() });
+        };
+        let mut wrong = Vec::new();
+        let (mut replay, mut next) = (Replay::default(), 0);
+        for &checkpoint in listing.checkpoints.iter().rev() {
+            match self.read_checkpoint(checkpoint).await {
+                Ok(found) => {
+                    (replay, next) = (found, checkpoint + 1);
+                    break;
+                }
+                Err(error @ (Error::NewerFormat { .. } | Error::NotAPond { .. })) => {
+                    return Err(error);
+                }
+                Err(error) => wrong.push((
+                    checkpoint_path(checkpoint).to_string(),
+                    format!("it can not be read: {}", deepest(&error)),
+                )),
+            }
+        }
+        let mut unread_commits = 0;
+        let mut pond_id = None;
+        for version in next..=newest {
+            let lines = match self.read_commit(version).await {
+                Ok(Some(lines)) => lines,
+                Ok(None) => {
+                    unread_commits += 1;
+                    wrong.push((commit_path(version).to_string(), "it is missing".to_owned()));
+                    continue;
+                }
+                Err(Error::DamagedCommit { file, what, .. }) => {
+                    unread_commits += 1;
+                    wrong.push((file, what));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let txns = lines.iter().filter_map(|line| line.txn.as_ref());
+            pond_id = pond_id.or(txns.map(|txn| txn.app_id).next());
+            replay.apply(&self.location, lines)?;
+        }
+        let identity = replay.identity.unwrap_or_else(|| Identity {
+            pond_id: pond_id.unwrap_or(Uuid::nil()),
+            birthplace: String::new(),
+            created_us: 0,
+            format_version: FORMAT_VERSION,
+        });
+        let nothing = || Horizon {
+            oldest: 0,
+            anchor: crate::canonical::origin_hash(identity.pond_id),
+        };
+        let horizon = replay.horizon.unwrap_or_else(nothing);
+        let mut files: Vec<_> = replay.files.into_values().collect();
+        sort_files(&mut files);
+        let state = TableState {
+            delta_version: newest,
+            identity: Arc::new(identity),
+            horizon,
+            files: Arc::new(files),
+        };
+        Ok(Replayed { state, wrong, unread_commits })
+    }
+
+    /// The names and sizes of all data files, whether a commit names them or not.
+    pub(crate) async fn data_files(&self) -> Result<Vec<(String, u64)>> {
+        let found = self.store.list_with_delimiter(None).await;
+        let found = found.map_err(|e| self.io("listing data files", e))?;
+        let files = found.objects.into_iter().map(|meta| (meta.location.to_string(), meta.size));
+        Ok(files.filter(|(name, _)| name.ends_with(".parquet")).collect())
+    }
+
+    /// The hash of a file; `None` when it is gone.
+    pub(crate) async fn hash_of(&self, path: &str) -> Result<Option<ContentHash>> {
+        let mut bytes = match self.store.get(&Path::from(path)).await {
+            Ok(found) => found.into_stream(),
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(self.io("reading a data file", error)),
+        };
+        let mut hasher = blake3::Hasher::new();
+        while let Some(bytes) =
+            bytes.try_next().await.map_err(|e| self.io("reading a data file", e))?
+        {
+            hasher.update(&bytes);
+        }
+        Ok(Some(ContentHash::new(*hasher.finalize().as_bytes())))
+    }
+
     /// Reads a file to its end and forgets it.
     async fn read_through(&self, path: &Path) -> Result<()> {
         let doing = |error| self.io("reading a checkpoint", error);
@@ -562,7 +680,7 @@ impl DeltaLog {
         Ok(wrong)
     }
 
-    /// The state that a checkpoint holds, as delta-rs reads it.
+    /// The state that a checkpoint holds.
     async fn read_checkpoint(&self, version: u64) -> Result<Replay> {
         let table = crate::checkpoint::load(&self.store, version).await?;
         let mut replay = Replay::default();
