@@ -31,6 +31,7 @@ pub mod maintenance;
 mod medium;
 mod reader;
 mod rows;
+mod salvage;
 mod scan;
 mod sections;
 mod snapshot;
@@ -45,5 +46,6 @@ pub use rows::{
     Changes, ContentSource, Counts, Covers, FORMAT_VERSION, INLINE_LIMIT, Identity, LinkRow,
     MemoryContents, Stamped, TransactionMeta, TransactionRow, TxnKind, VersionRow,
 };
+pub use salvage::Salvage;
 pub use snapshot::Snapshot;
 pub use verify::{Finding, Verified};

@@ -156,24 +156,39 @@ impl Log {
     /// [`Error::NewerFormat`], [`Error::DamagedCommit`], [`Error::Gap`],
     /// [`Error::DamagedCheckpoint`], [`Error::Io`].
     pub async fn open(location: &Location, options: LogOptions) -> Result<Self> {
-        let Location::Local(root) = location;
-        match std::fs::metadata(root) {
-            Ok(meta) if meta.is_dir() => {}
-            Ok(_) => return Err(Error::NotADirectory { location: location.to_string() }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Error::NotFound { location: location.to_string() });
-            }
-            Err(error) => return Err(Error::io(format!("opening `{location}`"), error)),
-        }
-        let delta = delta_log(root, &options)?;
+        let delta = Self::delta_of(location, &options)?;
         let state = match delta.replay().await {
             Err(Error::NotFound { location }) => {
                 return Err(Error::NotAPond { location, reason: "it has no commits".into() });
             }
             other => other?,
         };
+        Ok(Self::of_state(location, delta, state, options))
+    }
+
+    /// The Delta log at a location, which must be there.
+    pub(crate) fn delta_of(location: &Location, options: &LogOptions) -> Result<DeltaLog> {
+        let Location::Local(root) = location;
+        match std::fs::metadata(root) {
+            Ok(meta) if meta.is_dir() => delta_log(root, options),
+            Ok(_) => Err(Error::NotADirectory { location: location.to_string() }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(Error::NotFound { location: location.to_string() })
+            }
+            Err(error) => Err(Error::io(format!("opening `{location}`"), error)),
+        }
+    }
+
+    /// A log whose state is known.
+    pub(crate) fn of_state(
+        location: &Location,
+        delta: DeltaLog,
+        state: TableState,
+        options: LogOptions,
+    ) -> Self {
+        let Location::Local(root) = location;
         let reads = Reads::new(Arc::clone(&delta.store), options.cache_rows, options.cache_bytes);
-        Ok(Self {
+        Self {
             root: root.clone(),
             medium: options.medium,
             delta,
@@ -181,7 +196,7 @@ impl Log {
             reads: Arc::new(reads),
             live: None,
             read_only: options.read_only,
-        })
+        }
     }
 
     /// Takes in what others have committed since; whether there was any.

@@ -149,7 +149,7 @@ fn fingerprint(key: impl Hash) -> u64 {
 }
 
 /// Damage as words, or the error that is no damage.
-fn as_damage(error: Error) -> Result<String> {
+pub(crate) fn as_damage(error: Error) -> Result<String> {
     match error {
         Error::DamagedFile { what, .. } | Error::DamagedCommit { what, .. } => Ok(what),
         Error::DamagedContent { what, .. } => Ok(what),
