@@ -180,19 +180,13 @@ pub enum Error {
 impl Error {
     /// Whether stored data is not what was written.
     #[must_use]
-    pub const fn is_damage(&self) -> bool {
-        use oplog::Error as E;
+    pub fn is_damage(&self) -> bool {
         match self {
             Self::LostTail { .. } => true,
-            Self::Log { source, .. } => matches!(
-                source,
-                E::DamagedCommit { .. }
-                    | E::Gap { .. }
-                    | E::DamagedCheckpoint { .. }
-                    | E::DamagedFile { .. }
-                    | E::DamagedContent { .. }
-                    | E::MissingLargeFile { .. }
-            ),
+            Self::Log { source, .. } | Self::NotCommitted { source } => source.is_damage(),
+            Self::FileSystem(source) | Self::Tables(tlogfs::Error::FileSystem(source)) => {
+                source.is_damage()
+            }
             _ => false,
         }
     }

@@ -11,6 +11,7 @@ mod init;
 
 pub(crate) use init::must_be_pond;
 
+use std::cmp::Ordering;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -194,16 +195,19 @@ impl Pond {
         if watermark.txn_seq == 0 {
             return Ok(None);
         }
-        let snapshot = log.snapshot();
-        let newest = snapshot.txn_seq();
-        let hash = if newest >= watermark.txn_seq {
-            match snapshot.transaction(watermark.txn_seq).await {
+        let newest = log.head().txn_seq;
+        let hash = match newest.cmp(&watermark.txn_seq) {
+            Ordering::Less => None,
+            // What the log says of its newest file; the file need not be opened.
+            Ordering::Equal => Some(log.head().hash),
+            Ordering::Greater => match log.snapshot().transaction(watermark.txn_seq).await {
                 Ok(row) => Some(row.row.hash),
                 Err(oplog::Error::Pruned { .. }) => None,
+                // The tail is there. That its rows are damaged is told to who
+                // asks for them, and must not keep everybody else out.
+                Err(error) if error.is_damage() => None,
                 Err(error) => return Err(Error::log("cannot read the newest transactions")(error)),
-            }
-        } else {
-            None
+            },
         };
         Ok(watermark.compare(newest, hash).map(|found| (watermark.txn_seq, found)))
     }

@@ -229,6 +229,16 @@ pub enum Error {
         /// What was found.
         what: String,
     },
+    /// What the store knows of names or nodes is not what was written, and
+    /// what was asked for may be among it.
+    #[error("{doing}")]
+    Corrupt {
+        /// What was being done.
+        doing: String,
+        /// What is damaged.
+        #[source]
+        source: Source,
+    },
     /// The store could not be read or written.
     #[error("{doing}")]
     Io {
@@ -268,7 +278,7 @@ impl Error {
     #[must_use]
     pub fn is_damage(&self) -> bool {
         match self {
-            Self::Damaged { .. } => true,
+            Self::Damaged { .. } | Self::Corrupt { .. } => true,
             Self::Unreadable { source, .. } => source.is_damage(),
             _ => false,
         }
@@ -277,7 +287,7 @@ impl Error {
     fn io_kind(&self) -> io::ErrorKind {
         match self {
             Self::NotFound { .. } | Self::NoSuchNode { .. } => io::ErrorKind::NotFound,
-            Self::Damaged { .. } => io::ErrorKind::InvalidData,
+            Self::Damaged { .. } | Self::Corrupt { .. } => io::ErrorKind::InvalidData,
             Self::Unreadable { source, .. } => source.io_kind(),
             Self::Io { source, .. } => {
                 source.downcast_ref::<io::Error>().map_or(io::ErrorKind::Other, io::Error::kind)

@@ -54,9 +54,11 @@ impl View {
         if let Some(rows) = self.memo().nodes.get(&id) {
             return Ok(Arc::clone(rows));
         }
-        let rows = self.snapshot.versions(id).await.map_err(|source| {
-            Error::io(format!("cannot read what is known of node {id}"), source)
-        })?;
+        let rows = self
+            .snapshot
+            .versions(id)
+            .await
+            .map_err(|source| knowing(format!("cannot read what is known of node {id}"), source))?;
         let rows = match NodeRows::of(rows) {
             Some(rows) => Arc::new(rows),
             None if id == self.root => Arc::new(NodeRows::root()),
@@ -103,7 +105,7 @@ impl Store for View {
             .snapshot
             .link(dir, name)
             .await
-            .map_err(|source| Error::io(format!("cannot look up `{name}`"), source))?;
+            .map_err(|source| knowing(format!("cannot look up `{name}`"), source))?;
         match found {
             Some(link) => entry_of(link),
             // An empty answer is right only for what is a directory.
@@ -117,7 +119,7 @@ impl Store for View {
             .snapshot
             .links(dir)
             .await
-            .map_err(|source| Error::io(format!("cannot list directory {dir}"), source))?;
+            .map_err(|source| knowing(format!("cannot list directory {dir}"), source))?;
         let mut entries = Vec::with_capacity(links.len());
         for link in links {
             entries.extend(entry_of(link)?);
@@ -192,6 +194,14 @@ pub(crate) fn slice(
         Some((start, end)) => Ok(bytes.slice(start..end)),
         None => Err(damaged(file, version, &format!("it has {} bytes", bytes.len()))),
     }
+}
+
+/// The log's word on names and nodes, as the file system says it.
+fn knowing(doing: String, source: oplog::Error) -> Error {
+    if source.is_damage() {
+        return Error::Corrupt { doing, source: Arc::new(source) };
+    }
+    Error::io(doing, source)
 }
 
 /// The log's word on content, as the file system says it.
