@@ -25,6 +25,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use tinyfs::{Fs, Glob, GlobOptions, glob};
 use tokio::sync::OnceCell;
 
+use crate::format::HostParquet;
 use crate::provider::{Member, Opener, PondTable};
 use crate::system::{self, History};
 use crate::{Error, Result, TimeBounds};
@@ -138,6 +139,15 @@ impl Catalog {
         let table = Arc::new(self.open(path, version).await?);
         self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&table));
         Ok(table)
+    }
+
+    /// A Parquet file of the host as a table, pruned like a stored one.
+    ///
+    /// # Errors
+    /// [`Error::Undecodable`], and what reading it says.
+    pub(crate) async fn host_table(&self, name: &str, file: HostParquet) -> Result<PondTable> {
+        let member = Member::host(&self.opener, name, file).await?;
+        PondTable::new(name, Arc::clone(&self.opener), vec![member], false, self.seen)
     }
 
     async fn open(&self, path: &str, version: Option<u64>) -> Result<PondTable> {

@@ -4,14 +4,17 @@
 //! enough to find the content, and it never means anything else, because
 //! versions and runs are immutable. Ranges go straight to [`Store::read`].
 //!
+//! A Parquet file of the host that the session was given is `host/NUMBER`.
+//!
 //! Always true: nothing can be written or listed through it, and no location
-//! leads out of the store.
+//! leads out of the store, but to the very files that it was given.
 //!
 //! Deliberately not here: footers, which DataFusion's metadata cache keeps.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -26,6 +29,9 @@ use object_store::{
 };
 use tinyfs::{NodeId, Place, Store, Version};
 use url::Url;
+
+use crate::Error;
+use crate::format::HostParquet;
 
 /// The scheme and authority of every location.
 const POND_URL: &str = "pond://content";
@@ -49,12 +55,41 @@ pub(crate) fn pond_url() -> ObjectStoreUrl {
 pub(crate) struct ContentStore {
     store: Arc<dyn Store>,
     known: Mutex<HashMap<Path, Arc<Known>>>,
+    /// How many files of the host there are.
+    hosts: AtomicU64,
     inline: Mutex<InlineCache>,
 }
 
-struct Known {
-    node: NodeId,
-    version: Version,
+enum Known {
+    Stored { node: NodeId, version: Box<Version> },
+    Host(HostParquet),
+}
+
+impl Known {
+    fn meta(&self, location: Path) -> ObjectMeta {
+        match self {
+            Self::Stored { version, .. } => meta(location, version),
+            Self::Host(file) => PartitionedFile::new(location, file.len()).object_meta,
+        }
+    }
+
+    /// Reads a range that lies within.
+    async fn read(&self, store: &Arc<dyn Store>, range: Range<u64>) -> object_store::Result<Bytes> {
+        match self {
+            Self::Stored { node, version } => {
+                store.read(*node, version, range).await.map_err(generic)
+            }
+            Self::Host(file) => {
+                let file = file.clone();
+                let read = tokio::task::spawn_blocking(move || file.read(range)).await;
+                match read {
+                    Ok(Ok(bytes)) => Ok(bytes.into()),
+                    Ok(Err(error)) => Err(Error::Host(Arc::new(error)).into()),
+                    Err(error) => Err(object_store::Error::JoinError { source: error }),
+                }
+            }
+        }
+    }
 }
 
 impl fmt::Debug for ContentStore {
@@ -86,18 +121,26 @@ fn meta(location: Path, version: &Version) -> ObjectMeta {
 
 impl ContentStore {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, known: Mutex::default(), inline: Mutex::default() }
+        Self { store, known: Mutex::default(), hosts: AtomicU64::new(0), inline: Mutex::default() }
     }
 
     /// Makes a version known, and says where it is.
     pub(crate) fn add(&self, node: NodeId, version: &Version) -> ObjectMeta {
         let location = location(node, version);
         let meta = meta(location.clone(), version);
-        self.known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(location)
-            .or_insert_with(|| Arc::new(Known { node, version: version.clone() }));
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).entry(location).or_insert_with(
+            || Arc::new(Known::Stored { node, version: Box::new(version.clone()) }),
+        );
+        meta
+    }
+
+    /// Makes a file of the host known, and says where it is.
+    pub(crate) fn add_host(&self, file: HostParquet) -> ObjectMeta {
+        let number = self.hosts.fetch_add(1, Ordering::Relaxed);
+        let location = Path::from(format!("host/{number}"));
+        let known = Known::Host(file);
+        let meta = known.meta(location.clone());
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(location, Arc::new(known));
         meta
     }
 
@@ -123,12 +166,12 @@ impl ContentStore {
             .find(|version| self::location(node, version) == *location)
             .ok_or_else(missing)?;
         self.add(node, &version);
-        Ok(Arc::new(Known { node, version }))
+        Ok(Arc::new(Known::Stored { node, version: Box::new(version) }))
     }
 
     async fn read(&self, location: &Path, range: Range<u64>) -> object_store::Result<Bytes> {
         let known = self.known(location).await?;
-        let size = known.version.size_bytes;
+        let size = known.meta(location.clone()).size;
         if range.start > range.end || range.end > size {
             return Err(object_store::Error::Generic {
                 store: "pond",
@@ -138,16 +181,17 @@ impl ContentStore {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        if known.version.place == Place::Large {
-            return self.store.read(known.node, &known.version, range).await.map_err(generic);
+        let is_inline =
+            matches!(&*known, Known::Stored { version, .. } if version.place != Place::Large);
+        if !is_inline {
+            return known.read(&self.store, range).await;
         }
         // A small content lies in a row of the log: one read fetches it all.
         let cached = self.inline.lock().unwrap_or_else(PoisonError::into_inner).get(location);
         let whole = match cached {
             Some(whole) => whole,
             None => {
-                let whole =
-                    self.store.read(known.node, &known.version, 0..size).await.map_err(generic)?;
+                let whole = known.read(&self.store, 0..size).await?;
                 self.inline
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -199,7 +243,7 @@ impl ObjectStore for ContentStore {
         options: GetOptions,
     ) -> object_store::Result<GetResult> {
         let known = self.known(location).await?;
-        let meta = meta(location.clone(), &known.version);
+        let meta = known.meta(location.clone());
         options.check_preconditions(&meta)?;
         let range = match options.range {
             None => 0..meta.size,
@@ -221,8 +265,7 @@ impl ObjectStore for ContentStore {
                         return Ok(None);
                     }
                     let next = end.min(at + CHUNK_BYTES);
-                    let bytes =
-                        store.read(known.node, &known.version, at..next).await.map_err(generic)?;
+                    let bytes = known.read(&store, at..next).await?;
                     Ok(Some((bytes, next)))
                 }
             })

@@ -8,8 +8,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
+use parquet::errors::ParquetError;
 use tinyfs::EntryType;
 
 /// Shorthand for results of this crate.
@@ -170,6 +172,20 @@ pub enum Error {
         /// Why not.
         message: String,
     },
+    /// The query makes sense, but not for these values: a division by zero, a
+    /// text that is no number, a subquery of several rows where one belongs.
+    #[error("the query has no answer for its data: {message}")]
+    NoAnswer {
+        /// What the engine says.
+        message: String,
+    },
+    /// A Parquet file that a query reads does not decode, though its footer
+    /// does.
+    #[error("a Parquet file that the query reads is damaged: {what}")]
+    Undecodable {
+        /// What the decoder says.
+        what: String,
+    },
     /// The file system could not answer.
     #[error(transparent)]
     Store(#[from] tinyfs::Error),
@@ -204,6 +220,9 @@ impl From<DataFusionError> for Error {
         if let Some(ours) = find_ours(&error) {
             return ours;
         }
+        if let Some(what) = undecodable(&error) {
+            return Self::Undecodable { what };
+        }
         match error.find_root() {
             DataFusionError::SQL(parse, _) => Self::parse(&parse.to_string()),
             DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
@@ -233,12 +252,41 @@ impl From<DataFusionError> for Error {
                     Self::OutOfMemory { limit_bytes: None, detail: detail.clone() }
                 }
             }
+            DataFusionError::Execution(message) => Self::no_answer(message),
+            DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {
+                ArrowError::DivideByZero
+                | ArrowError::CastError(_)
+                | ArrowError::ParseError(_)
+                | ArrowError::ComputeError(_)
+                | ArrowError::ArithmeticOverflow(_)
+                | ArrowError::InvalidArgumentError(_) => Self::no_answer(&arrow.to_string()),
+                _ => Self::Execution(Arc::new(error)),
+            },
             _ => Self::Execution(Arc::new(error)),
         }
     }
 }
 
 impl Error {
+    /// What the engine says of values that it can not work on, without the
+    /// names of its own error types.
+    fn no_answer(message: &str) -> Self {
+        let kinds = [
+            "Cast error: ",
+            "Parser error: ",
+            "Compute error: ",
+            "Arithmetic overflow: ",
+            "Invalid argument error: ",
+        ];
+        let message = message.trim_end();
+        let said = kinds.iter().find_map(|kind| message.strip_prefix(kind)).unwrap_or(message);
+        let message = match said.strip_suffix(" error") {
+            Some("Divide by zero") => "division by zero".to_owned(),
+            _ => said.to_owned(),
+        };
+        Self::NoAnswer { message }
+    }
+
     /// A parse error, its position taken out of the parser's message.
     pub(crate) fn parse(text: &str) -> Self {
         let text = text.trim_start_matches("sql parser error: ");
@@ -253,6 +301,26 @@ impl Error {
             column: number_after("Column: "),
         }
     }
+}
+
+/// What the decoder of Parquet says, where an error comes from it.
+fn undecodable(error: &DataFusionError) -> Option<String> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(cause) = next {
+        // Reading the bytes failed, which says nothing about them.
+        if cause.is::<object_store::Error>() || cause.is::<std::io::Error>() {
+            return None;
+        }
+        if let Some(parquet) = cause.downcast_ref::<ParquetError>() {
+            if !matches!(parquet, ParquetError::External(_)) {
+                return Some(parquet.to_string());
+            }
+        } else if let Some(ArrowError::ParquetError(what)) = cause.downcast_ref() {
+            return Some(what.clone());
+        }
+        next = cause.source();
+    }
+    None
 }
 
 /// Our own error inside DataFusion's, wherever it was boxed on the way.

@@ -87,8 +87,7 @@ impl Session {
         let notes = table.notes().to_vec();
         let files = || table.members().iter().flat_map(|member| &member.files);
         let stored_rows: u64 = files().map(|file| file.rows()).sum();
-        let (versions, size_bytes) =
-            (files().count(), files().map(|file| file.version.size_bytes).sum());
+        let (versions, size_bytes) = (files().count(), files().map(|file| file.meta.size).sum());
         let series = table.members().iter().find_map(|member| member.spec.clone());
         let quarantined_rows = self.quarantined(&table).await?;
         let exact = stored_rows <= COUNTED_ROWS || series.as_ref().is_none_or(|spec| spec.append);

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::Scratch;
+
 /// The rows of every series that a session sees, by time; both ends included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeBounds {
@@ -73,6 +75,8 @@ pub struct SessionOptions {
     /// and compared with its hash first. A query reads ranges, and in ranges
     /// alone damage is not always seen.
     pub verify_reads: bool,
+    /// Is told of the temporary directories that the session uses.
+    pub scratch: Scratch,
 }
 
 impl Default for SessionOptions {
@@ -86,6 +90,7 @@ impl Default for SessionOptions {
             deadline: None,
             time_range: TimeBounds::ALL,
             verify_reads: false,
+            scratch: Scratch::default(),
         }
     }
 }

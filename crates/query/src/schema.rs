@@ -98,7 +98,7 @@ struct Column {
 }
 
 fn side(file: &VersionFile, says: impl Into<String>) -> Side {
-    Side { path: file.path.to_string(), version: file.version.number, says: says.into() }
+    Side { path: file.path.to_string(), version: file.number, says: says.into() }
 }
 
 impl Column {

@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -18,7 +19,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::catalog::information_schema::INFORMATION_SCHEMA;
 use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::TrackConsumersPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{
     RecordBatchStream, SendableRecordBatchStream, SessionState, SessionStateBuilder,
@@ -35,6 +36,8 @@ use crate::civil;
 use crate::content_store::{ContentStore, OnlyPond};
 use crate::depth;
 use crate::format::{self, HostSource, HostTable, OpenedSource, ReadOptions};
+use crate::joins;
+use crate::memory::SharedPool;
 use crate::provider::{Opener, PondTable};
 use crate::system::History;
 use crate::{Error, Result, Rows, SessionOptions};
@@ -88,10 +91,11 @@ impl Session {
         if let Some(limit) = options.memory_limit_bytes {
             let named =
                 std::num::NonZeroUsize::new(NAMED_CONSUMERS).unwrap_or(std::num::NonZeroUsize::MIN);
-            let pool = TrackConsumersPool::new(FairSpillPool::new(limit), named);
+            let pool = TrackConsumersPool::new(SharedPool::new(limit), named);
             runtime = runtime.with_memory_pool(Arc::new(pool));
         }
         let runtime = runtime.build_arc()?;
+        options.scratch.add_runtime(&runtime);
         let footers = runtime.cache_manager.get_file_metadata_cache();
         let opener = Arc::new(Opener::new(store, contents, footers, options.verify_reads));
         let catalog = Arc::new(Catalog::new(opener, options.time_range));
@@ -114,6 +118,13 @@ impl Session {
     #[must_use]
     pub fn with_history(self, history: Arc<dyn History>) -> Self {
         self.catalog.set_history(history);
+        self
+    }
+
+    /// The same session, whose queries may take so long and no longer.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        Arc::make_mut(&mut self.options).deadline = Some(deadline);
         self
     }
 
@@ -147,7 +158,14 @@ impl Session {
     ) -> Result<OpenedSource> {
         let opened =
             format::open(source, options).await.map_err(|error| Error::Host(Arc::new(error)))?;
-        self.bind_table(name, Arc::new(HostTable::new(opened.clone())));
+        let table: Arc<dyn TableProvider> = match opened.ranges() {
+            Some(file) => {
+                let file = file.map_err(|error| Error::Host(Arc::new(error)))?;
+                Arc::new(self.catalog.host_table(&opened.url().to_string(), file).await?)
+            }
+            None => Arc::new(HostTable::new(opened.clone())),
+        };
+        self.bind_table(name, table);
         Ok(opened)
     }
 
@@ -185,8 +203,8 @@ impl Session {
             .with_allow_dml(false)
             .with_allow_statements(false)
             .verify_plan(&plan)?;
-        let frame = self.context.execute_logical_plan(plan).await?;
-        let stream = frame.execute_stream().await?;
+        let limited = self.options.memory_limit_bytes.is_some();
+        let stream = joins::start(&state, &plan, limited).await?;
         let schema = stream.schema();
         Ok((stream, schema))
     }
@@ -357,8 +375,7 @@ impl Stream for Guarded {
         let next = catch_unwind(AssertUnwindSafe(|| input.poll_next_unpin(cx)));
         let Ok(next) = next else {
             this.input = None;
-            let what = "a step of the query panicked: damaged content, or a defect".to_owned();
-            return Poll::Ready(Some(Err(DataFusionError::Internal(what))));
+            return Poll::Ready(Some(Err(joins::panicked())));
         };
         next.map(|next| {
             next.map(|batch| {

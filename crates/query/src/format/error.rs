@@ -11,7 +11,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::url::{Compression, Format, UrlError};
+use super::url::{Compression, UrlError};
 
 /// The result of reading a host file.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -264,14 +264,6 @@ pub enum Error {
         nearest: Option<&'static str>,
         /// All valid words.
         valid: Vec<&'static str>,
-    },
-    /// A format that this build does not read.
-    #[error("`{file}`: the format `{}` is not read yet", format.word())]
-    Unsupported {
-        /// The file, as the user named it.
-        file: String,
-        /// The format.
-        format: Format,
     },
     /// The file is not what its format asks for, as a whole.
     #[error("`{file}` is not {what}: {reason}")]

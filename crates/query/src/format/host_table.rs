@@ -4,7 +4,7 @@
 //! collected. Only the columns that a query uses are converted.
 //!
 //! What is deliberately not here: pruning by filters (the engine filters above
-//! the scan), and any way for SQL text to name a host file.
+//! the scan), Parquet files (which are scanned as stored ones are), and any way for SQL text to name a host file.
 
 use std::fmt;
 use std::sync::Arc;

@@ -12,13 +12,16 @@
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
+
+use diagnostics::{Monitor, Progress, Unit};
 
 use super::error::{Error, Result};
 use super::excelhtml::TableRows;
 use super::url::{Compression, Location, Resolved, SourceUrl};
+use crate::Scratch;
 
 /// A host file to be read: its URL and the directories around it.
 #[derive(Clone, Debug)]
@@ -26,13 +29,35 @@ pub struct HostSource {
     url: SourceUrl,
     base: PathBuf,
     temp_dir: PathBuf,
+    monitor: Arc<dyn Monitor>,
+    scratch: Scratch,
 }
 
 impl HostSource {
     /// A source whose relative path is under the process's working directory.
     #[must_use]
     pub fn new(url: SourceUrl) -> Self {
-        Self { url, base: PathBuf::new(), temp_dir: std::env::temp_dir() }
+        Self {
+            url,
+            base: PathBuf::new(),
+            temp_dir: std::env::temp_dir(),
+            monitor: diagnostics::silent(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Who is told how far the first reading got.
+    #[must_use]
+    pub fn with_monitor(mut self, monitor: Arc<dyn Monitor>) -> Self {
+        self.monitor = monitor;
+        self
+    }
+
+    /// Is told of the temporary files that reading makes.
+    #[must_use]
+    pub fn with_scratch(mut self, scratch: Scratch) -> Self {
+        self.scratch = scratch;
+        self
     }
 
     /// Relative paths are under this directory.
@@ -77,9 +102,7 @@ impl HostSource {
             let mut pipe = File::open(&path).map_err(open_error)?;
             return self.spool(file, &resolved, &mut pipe);
         }
-        let state = FileState::of(&metadata);
-        let compression = resolved.compression;
-        Ok(Input { file, path, compression, html: false, state, _spool: None })
+        Ok(self.input(file, path, FileState::of(&metadata), &resolved, None))
     }
 
     fn spool(&self, file: String, resolved: &Resolved, from: &mut dyn Read) -> Result<Input> {
@@ -89,14 +112,33 @@ impl HostSource {
         io::copy(from, spool.as_file_mut()).map_err(spool_error)?;
         let metadata = spool.as_file().metadata().map_err(spool_error)?;
         let spool = spool.into_temp_path();
-        Ok(Input {
+        self.scratch.add_file(&spool);
+        let path = spool.to_path_buf();
+        Ok(self.input(file, path, FileState::of(&metadata), resolved, Some(Arc::new(spool))))
+    }
+
+    fn input(
+        &self,
+        file: String,
+        path: PathBuf,
+        state: FileState,
+        resolved: &Resolved,
+        spool: Option<Arc<tempfile::TempPath>>,
+    ) -> Input {
+        let task = format!("looking through `{file}`");
+        let progress = self.monitor.begin(&task, Some(state.len), Unit::Bytes);
+        let first_pass =
+            Arc::new(Mutex::new(Some(Arc::new(Task { progress, furthest: AtomicU64::new(0) }))));
+        Input {
             file,
-            path: spool.to_path_buf(),
+            path,
             compression: resolved.compression,
             html: false,
-            state: FileState::of(&metadata),
-            _spool: Some(Arc::new(spool)),
-        })
+            state,
+            first_pass: FirstPass(first_pass),
+            scratch: self.scratch.clone(),
+            _spool: spool,
+        }
     }
 }
 
@@ -114,6 +156,42 @@ impl FileState {
     }
 }
 
+/// How far the first reading of a file got, while it goes on.
+#[derive(Clone)]
+pub(crate) struct FirstPass(Arc<Mutex<Option<Arc<Task>>>>);
+
+impl std::fmt::Debug for FirstPass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FirstPass")
+    }
+}
+
+impl FirstPass {
+    /// Later readings are for somebody else to tell of.
+    pub(crate) fn end(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn task(&self) -> Option<Arc<Task>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+struct Task {
+    progress: Box<dyn Progress>,
+    /// A format may look at the beginning of the file more than once.
+    furthest: AtomicU64,
+}
+
+impl Task {
+    fn at(&self, offset: u64) {
+        let before = self.furthest.fetch_max(offset, Ordering::Relaxed);
+        if offset > before {
+            self.progress.advance(offset - before);
+        }
+    }
+}
+
 /// A host file that was looked up and can be read any number of times.
 #[derive(Clone, Debug)]
 pub(crate) struct Input {
@@ -123,6 +201,8 @@ pub(crate) struct Input {
     /// The bytes are HTML that is read as CSV.
     html: bool,
     state: FileState,
+    first_pass: FirstPass,
+    scratch: Scratch,
     /// Held so that a temporary file lives as long as its readers.
     _spool: Option<Arc<tempfile::TempPath>>,
 }
@@ -140,6 +220,15 @@ impl Input {
     /// The same file, whose bytes are an HTML table to be read as CSV.
     pub(crate) fn into_html(self) -> Self {
         Self { html: true, ..self }
+    }
+
+    /// The task that its first reading is.
+    pub(crate) fn first_pass(&self) -> &FirstPass {
+        &self.first_pass
+    }
+
+    pub(crate) fn scratch(&self) -> &Scratch {
+        &self.scratch
     }
 
     pub(crate) fn changed(&self) -> Error {
@@ -165,13 +254,26 @@ impl Input {
         if FileState::of(&metadata) == self.state { Ok(()) } else { Err(self.changed()) }
     }
 
+    /// The length of the file as it lies.
+    pub(crate) fn len(&self) -> u64 {
+        self.state.len
+    }
+
+    /// Whether a file that was opened is still the one that was looked up.
+    pub(crate) fn check_same(&self, file: &File) -> Result<()> {
+        let metadata =
+            file.metadata().map_err(|source| Error::Open { file: self.file.clone(), source })?;
+        if FileState::of(&metadata) == self.state { Ok(()) } else { Err(self.changed()) }
+    }
+
     /// Opens it for one pass from its beginning, decompressing.
     pub(crate) fn read(&self) -> Result<InputReader> {
         self.check_unchanged()?;
         let open_error = |source| Error::Open { file: self.file.clone(), source };
         let file = File::open(&self.path).map_err(open_error)?;
         let offset = Arc::new(AtomicU64::new(0));
-        let counted = Counted { file, offset: Arc::clone(&offset) };
+        let task = self.first_pass.task();
+        let counted = Counted { file, offset: Arc::clone(&offset), task };
         let buffered = |counted| BufReader::with_capacity(1 << 17, counted);
         if self.compression != Compression::Plain && self.state.len == 0 {
             return Err(Error::Truncated {
@@ -198,12 +300,16 @@ impl Input {
 struct Counted {
     file: File,
     offset: Arc<AtomicU64>,
+    task: Option<Arc<Task>>,
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(buffer)?;
-        self.offset.fetch_add(count as u64, Ordering::Relaxed);
+        let before = self.offset.fetch_add(count as u64, Ordering::Relaxed);
+        if let Some(task) = &self.task {
+            task.at(before + count as u64);
+        }
         Ok(count)
     }
 }

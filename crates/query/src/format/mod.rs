@@ -23,8 +23,7 @@
 //! | jsonlogs | as ndjson, other lines skipped and counted | [`json`](self::Format::JsonLogs) |
 //! | excelhtml | rows of the HTML tables, read as CSV | [`excelhtml`](self::Format::ExcelHtml) |
 //! | weblog | lines of the Common or Combined Log Format | [`weblog`](self::Format::WebLog) |
-//!
-//! `oteljson` is refused by name.
+//! | oteljson | lines of OpenTelemetry metrics, one row a data point | [`oteljson`](self::Format::OtelJson) |
 
 mod chunks;
 mod csv;
@@ -34,6 +33,7 @@ mod host_table;
 mod input;
 mod json;
 mod options;
+mod oteljson;
 mod parquet;
 mod pipeline;
 mod reader;
@@ -46,6 +46,7 @@ pub use error::{Error, Malformed, Result};
 pub use host_table::HostTable;
 pub use input::HostSource;
 pub use options::{Ambiguous, ColumnType, OnError, ReadOptions};
+pub(crate) use parquet::HostParquet;
 pub use reader::{BatchStream, OpenedSource, open};
 pub use report::{DaylightSaving, DoubtfulTime, Note, ReadReport};
 pub use url::{Compression, Format, Location, Origin, Resolved, SourceUrl, TableKind, UrlError};

@@ -4,9 +4,12 @@
 //! or filtered. A damaged file is an error, also where the decoder panics.
 //!
 //! What is deliberately not here: taking the bytes as they are into a pond,
-//! which needs no decoding, and pruning by statistics.
+//! which needs no decoding. SQL does not stream the rows: it reads ranges of
+//! [`HostParquet`] as it does of stored files, and prunes.
 
 use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -48,7 +51,8 @@ pub(crate) fn open(
     // Negative only in a lying footer, which reading the rows will show.
     let rows = u64::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0);
     let report = ReadReport { rows, ..ReadReport::default() };
-    Ok((Arc::new(ParquetSource { input, metadata, _unpacked: unpacked }), report))
+    let unpacked = unpacked.map(Arc::new);
+    Ok((Arc::new(ParquetSource { input, metadata, unpacked }), report))
 }
 
 /// Parquet is read from its end, so compressed input is unpacked to a file.
@@ -58,6 +62,7 @@ fn unpack(input: &Input, dir: &Path) -> Result<(Input, Option<tempfile::TempPath
     let mut spool = tempfile::NamedTempFile::new_in(dir).map_err(spool_error)?;
     input.read()?.copy_to(spool.as_file_mut(), dir)?;
     let path = spool.into_temp_path();
+    input.scratch().add_file(&path);
     Ok((input.unpacked_at(&path).map_err(spool_error)?, Some(path)))
 }
 
@@ -94,12 +99,53 @@ fn guarded<T>(input: &Input, decode: impl FnOnce() -> Result<T>) -> Result<T> {
 struct ParquetSource {
     input: Input,
     metadata: ArrowReaderMetadata,
-    _unpacked: Option<tempfile::TempPath>,
+    unpacked: Option<Arc<tempfile::TempPath>>,
+}
+
+/// A Parquet file of the host that is read by ranges. Blocks.
+#[derive(Clone, Debug)]
+pub(crate) struct HostParquet {
+    input: Input,
+    file: Arc<File>,
+    _unpacked: Option<Arc<tempfile::TempPath>>,
+}
+
+impl HostParquet {
+    /// Its length in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        self.input.len()
+    }
+
+    /// The bytes of a range.
+    ///
+    /// # Errors
+    /// When the file is no longer as it was opened.
+    pub(crate) fn read(&self, range: Range<u64>) -> Result<Vec<u8>> {
+        self.input.check_same(&self.file)?;
+        let wanted = usize::try_from(range.end.saturating_sub(range.start));
+        let mut bytes = vec![0; wanted.map_err(|_| self.input.changed())?];
+        self.file.read_exact_at(&mut bytes, range.start).map_err(|source| Error::Read {
+            file: self.input.file().to_owned(),
+            offset: range.start,
+            source,
+        })?;
+        Ok(bytes)
+    }
 }
 
 impl Opened for ParquetSource {
     fn schema(&self) -> SchemaRef {
         Arc::clone(self.metadata.schema())
+    }
+
+    fn ranges(&self) -> Option<Result<HostParquet>> {
+        let opened = File::open(self.input.path())
+            .map_err(|source| Error::Open { file: self.input.file().to_owned(), source });
+        Some(opened.map(|file| HostParquet {
+            input: self.input.clone(),
+            file: Arc::new(file),
+            _unpacked: self.unpacked.clone(),
+        }))
     }
 
     fn read(&self, projection: Option<&[usize]>, sink: &mut Sink<'_>) -> Result<()> {

@@ -20,9 +20,10 @@ use tokio::sync::mpsc;
 use super::error::{Error, Result, nearest};
 use super::input::{HostSource, Input};
 use super::options::{OnError, ReadOptions};
+use super::parquet::HostParquet;
 use super::report::ReadReport;
 use super::url::{Format, Resolved, SourceUrl};
-use super::{csv, json, parquet, weblog};
+use super::{csv, json, oteljson, parquet, weblog};
 
 /// How many batches wait for a slow consumer.
 const QUEUE: usize = 2;
@@ -34,6 +35,11 @@ pub(crate) type Sink<'a> = dyn FnMut(RecordBatch) -> bool + 'a;
 pub(crate) trait Opened: Send + Sync {
     /// The columns of the whole file.
     fn schema(&self) -> SchemaRef;
+
+    /// The file to be read by ranges, where its format allows it.
+    fn ranges(&self) -> Option<Result<HostParquet>> {
+        None
+    }
 
     /// Reads the file again and gives its rows, in order, to the sink. With a
     /// projection only those columns, in that order. Blocks.
@@ -52,7 +58,9 @@ pub async fn open(source: HostSource, options: ReadOptions) -> Result<OpenedSour
         let resolved = source.url().resolve()?;
         options.check(resolved.format)?;
         let input = source.prepare()?;
+        let first_pass = input.first_pass().clone();
         let (opened, report) = dispatch(&source, &resolved, input, &options)?;
+        first_pass.end();
         Ok(OpenedSource { url: source.url().clone(), resolved, opened, report: Arc::new(report) })
     })
     .await
@@ -78,9 +86,7 @@ fn dispatch(
         }
         Format::WebLog => weblog::open(input, options),
         Format::ExcelHtml => csv::open(input.into_html(), &options.with_comma()),
-        format @ Format::OtelJson => {
-            Err(Error::Unsupported { file: input.file().to_owned(), format })
-        }
+        Format::OtelJson => oteljson::open(input, options),
     }
 }
 
@@ -138,6 +144,11 @@ impl OpenedSource {
     #[must_use]
     pub fn resolved(&self) -> Resolved {
         self.resolved
+    }
+
+    /// The file to be read by ranges, where its format allows it. Blocks.
+    pub(crate) fn ranges(&self) -> Option<Result<HostParquet>> {
+        self.opened.ranges()
     }
 
     /// All rows. Needs a Tokio runtime; dropping the stream ends the reading.

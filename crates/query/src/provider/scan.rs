@@ -328,7 +328,7 @@ impl ScanBuilder<'_> {
         }
         let mut statistics = version.statistics.as_ref().clone();
         if with_ordinals {
-            let number = ScalarValue::UInt64(Some(version.file.version.number));
+            let number = ScalarValue::UInt64(Some(version.file.number));
             statistics.column_statistics.push(ColumnStatistics {
                 null_count: Precision::Exact(0),
                 min_value: Precision::Exact(number.clone()),

@@ -28,6 +28,7 @@ use super::scan::{Layout, Pruner, ScanBuilder, Shape};
 use super::series::{MemberPlan, plan, shared_time_column};
 use super::version_file::{Opener, VersionFile};
 use super::versions_exec::{Reads, VersionsExec};
+use crate::format::HostParquet;
 use crate::schema::{United, free_name, unite};
 use crate::time::{Rounding, bound, is_time_type};
 use crate::{Error, Result, TimeBounds};
@@ -91,13 +92,13 @@ impl Member {
                 let Some((_, field)) = file.schema.column_with_name(&spec.time_column) else {
                     return Err(bad(format!(
                         "version {} has no time column `{}`",
-                        file.version.number, spec.time_column
+                        file.number, spec.time_column
                     )));
                 };
                 if !is_time_type(field.data_type()) {
                     return Err(bad(format!(
                         "in version {} the time column `{}` is {}",
-                        file.version.number,
+                        file.number,
                         spec.time_column,
                         field.data_type()
                     )));
@@ -106,6 +107,15 @@ impl Member {
         }
         let time_column = spec.as_ref().map(|spec| Arc::from(spec.time_column.as_str()));
         Ok(Self { path, spec, time_column, files })
+    }
+}
+
+impl Member {
+    /// A Parquet file of the host: a table of one version.
+    pub(crate) async fn host(opener: &Opener, name: &str, file: HostParquet) -> Result<Self> {
+        let path: Arc<str> = Arc::from(name);
+        let files = vec![Arc::new(opener.open_host(&path, file).await?)];
+        Ok(Self { path, spec: None, time_column: None, files })
     }
 }
 

@@ -20,9 +20,12 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 use parquet::arrow::parquet_to_arrow_schema;
 use parquet::file::metadata::PageIndexPolicy;
-use tinyfs::{Format, NodeId, Reader, SeriesSpec, Store, TimeRange, VerifiedReader, Version};
+use tinyfs::{
+    Attributes, Format, NodeId, Reader, SeriesSpec, Store, TimeRange, VerifiedReader, Version,
+};
 
 use crate::content_store::ContentStore;
+use crate::format::HostParquet;
 use crate::time::{Rounding, instant_us};
 use crate::{Error, Result};
 
@@ -34,6 +37,9 @@ const CONCURRENT_FOOTERS: usize = 16;
 
 /// How much of a file's end is read in the hope that it holds the footer.
 pub(crate) const FOOTER_HINT_BYTES: usize = 64 << 10;
+
+/// What is wrong where the decoder gives no reason.
+const SENSELESS: &str = "its footer makes no sense";
 
 /// How the rows of a version follow each other in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +57,11 @@ pub(crate) enum Order {
 pub(crate) struct VersionFile {
     /// The node's path, for errors.
     pub(crate) path: Arc<str>,
-    pub(crate) version: Version,
+    /// Its number, for errors and to tell the later of two.
+    pub(crate) number: u64,
+    /// What is written down of it beside the file.
+    attributes: Attributes,
+    noted_range: Option<TimeRange>,
     pub(crate) meta: ObjectMeta,
     /// The schema of the file itself.
     pub(crate) schema: SchemaRef,
@@ -67,7 +77,7 @@ impl VersionFile {
 
     /// How its rows follow each other in time.
     pub(crate) fn order(&self) -> Order {
-        match self.version.attributes.get("order").map(String::as_str) {
+        match self.attributes.get("order").map(String::as_str) {
             Some("strict") => Order::Strict,
             Some("sorted") => Order::Sorted,
             _ if self.rows() <= 1 => Order::Strict,
@@ -91,7 +101,7 @@ impl VersionFile {
         };
         // Absent in both: the rows may lie anywhere.
         let anywhere = TimeRange { min_us: i64::MIN, max_us: i64::MAX };
-        Some(from_footer().or(self.version.time_range).unwrap_or(anywhere))
+        Some(from_footer().or(self.noted_range).unwrap_or(anywhere))
     }
 
     /// Its statistics in the columns of a united schema.
@@ -216,16 +226,48 @@ impl Opener {
             let reader = Reader::new(Arc::clone(&self.store), node, version.clone());
             VerifiedReader::new(reader.named(Arc::clone(path))).drain().await?;
         }
-        // The decoder of footers may panic on a hostile one.
-        let parsed = AssertUnwindSafe(self.parse(&meta)).catch_unwind().await;
+        let parsed = self.parse_guarded(&meta).await;
         let (schema, statistics) = match parsed {
-            Ok(parsed) => parsed.map_err(readable)?,
-            Err(_panic) => return Err(not_parquet("its footer makes no sense".to_owned())),
+            Some(parsed) => parsed.map_err(readable)?,
+            None => return Err(not_parquet(SENSELESS.to_owned())),
         };
-        let file =
-            Arc::new(VersionFile { path: Arc::clone(path), version, meta, schema, statistics });
+        let file = Arc::new(VersionFile {
+            path: Arc::clone(path),
+            number,
+            attributes: version.attributes,
+            noted_range: version.time_range,
+            meta,
+            schema,
+            statistics,
+        });
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&file));
         Ok(file)
+    }
+
+    /// Opens a Parquet file of the host.
+    pub(crate) async fn open_host(
+        &self,
+        path: &Arc<str>,
+        file: HostParquet,
+    ) -> Result<VersionFile> {
+        let meta = self.contents.add_host(file);
+        let parsed = self.parse_guarded(&meta).await;
+        let senseless = || Error::Undecodable { what: format!("`{path}`: {SENSELESS}") };
+        let (schema, statistics) = parsed.ok_or_else(senseless)??;
+        Ok(VersionFile {
+            path: Arc::clone(path),
+            number: 1,
+            attributes: Attributes::new(),
+            noted_range: None,
+            meta,
+            schema,
+            statistics,
+        })
+    }
+
+    /// The decoder of footers may panic on a hostile one; then `None`.
+    async fn parse_guarded(&self, meta: &ObjectMeta) -> Option<DfResult<(SchemaRef, Statistics)>> {
+        AssertUnwindSafe(self.parse(meta)).catch_unwind().await.ok()
     }
 
     async fn parse(&self, meta: &ObjectMeta) -> DfResult<(SchemaRef, Statistics)> {

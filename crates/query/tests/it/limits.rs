@@ -32,6 +32,25 @@ async fn sort_larger_than_memory_spills_to_the_directory_given() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn join_larger_than_memory_spills_and_gives_the_same_answer() {
+    let limited = Pond::new()
+        .session_with(SessionOptions { memory_limit_bytes: Some(12 << 20), ..options() });
+    let unlimited = Pond::new().session_with(options());
+    let side = "SELECT value % 400009 AS k, value AS n FROM generate_series(1, 600000)";
+    for join in ["JOIN", "LEFT JOIN", "FULL OUTER JOIN"] {
+        let sql = format!(
+            "SELECT count(*), sum(a.n), sum(b.n), max(a.k) FROM ({side}) a {join} \
+             (SELECT value * 3 AS k, value AS n FROM generate_series(1, 600000)) b ON a.k = b.k"
+        );
+        assert_eq!(rows(&limited, &sql).await, rows(&unlimited, &sql).await, "{join}");
+        let plan = rows(&limited, &format!("EXPLAIN ANALYZE {sql}")).await.join("\n");
+        assert!(plan.contains("SortMergeJoin"), "{plan}");
+        let plan = rows(&unlimited, &format!("EXPLAIN ANALYZE {sql}")).await.join("\n");
+        assert!(plan.contains("HashJoin"), "{plan}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn merge_of_unsorted_versions_keeps_within_memory() {
     let pond = Pond::new();
     for version in 0..3 {

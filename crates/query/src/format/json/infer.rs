@@ -3,10 +3,11 @@
 //! What always holds: fields come in the order of their first appearance in
 //! the file. Numbers widen to floats, scalars of several kinds to text; a
 //! scalar, an object and an array under one name are refused, with the lines
-//! of both.
+//! of both. A key that stands twice in one object makes its record malformed.
 //!
 //! What is deliberately not here: values. Nothing of a record is kept.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -32,6 +33,8 @@ pub(super) struct Seen {
     text: Option<u64>,
     object: Option<(u64, Fieldset)>,
     array: Option<(u64, Box<Seen>)>,
+    /// The last object that had it, by [`Marks`]; 0 for none.
+    last_object: u64,
 }
 
 /// The fields of an object, in order.
@@ -196,10 +199,28 @@ impl Seen {
     }
 }
 
+/// Tells the objects of one record apart, so that a key that stands twice in
+/// one of them is seen.
+#[derive(Default)]
+pub(super) struct Marks {
+    objects: Cell<u64>,
+    /// The key that stands twice, once one was met.
+    pub(super) repeated: Cell<Option<String>>,
+}
+
+impl Marks {
+    fn next_object(&self) -> u64 {
+        let object = self.objects.get() + 1;
+        self.objects.set(object);
+        object
+    }
+}
+
 /// Looks at one record: a seed for serde that fills in what it sees.
 pub(super) struct Look<'a> {
     pub(super) line: u64,
     pub(super) fields: &'a mut Fieldset,
+    pub(super) marks: &'a Marks,
     /// The name of the time column, and its value in the record as text.
     pub(super) time: Option<(&'a str, &'a mut Option<String>)>,
 }
@@ -220,22 +241,34 @@ impl<'de> Visitor<'de> for Look<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { line, fields, mut time } = self;
+        let Self { line, fields, marks, mut time } = self;
+        let object = marks.next_object();
         while let Some(name) = map.next_key::<String>()? {
-            let seen = entry::<A::Error>(fields, &name)?;
+            let seen = entry::<A::Error>(fields, &name, object, marks)?;
             match &mut time {
                 Some((column, value)) if **column == name => {
                     **value = map.next_value::<Scalar>()?.0;
                 }
-                _ => map.next_value_seed(Value { line, seen })?,
+                _ => map.next_value_seed(Value { line, seen, marks })?,
             }
         }
         Ok(())
     }
 }
 
-fn entry<'a, E: serde::de::Error>(fields: &'a mut Fieldset, name: &str) -> Result<&'a mut Seen, E> {
-    fields.entry(name).ok_or_else(|| E::custom(format!("more than {MAX_FIELDS} fields")))
+fn entry<'a, E: serde::de::Error>(
+    fields: &'a mut Fieldset,
+    name: &str,
+    object: u64,
+    marks: &Marks,
+) -> Result<&'a mut Seen, E> {
+    let seen =
+        fields.entry(name).ok_or_else(|| E::custom(format!("more than {MAX_FIELDS} fields")))?;
+    if std::mem::replace(&mut seen.last_object, object) == object {
+        marks.repeated.set(Some(name.to_owned()));
+        return Err(E::custom("a key stands twice"));
+    }
+    Ok(seen)
 }
 
 /// A time as text, whether a number or a string says it; `None` is null.
@@ -264,6 +297,7 @@ pub(super) fn plain_number(text: &str) -> String {
 struct Value<'a> {
     line: u64,
     seen: &'a mut Seen,
+    marks: &'a Marks,
 }
 
 impl<'de> DeserializeSeed<'de> for Value<'_> {
@@ -318,18 +352,19 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let Self { line, seen } = self;
+        let Self { line, seen, marks } = self;
         let (_, inner) = seen.array.get_or_insert_with(|| (line, Box::default()));
-        while items.next_element_seed(Value { line, seen: inner })?.is_some() {}
+        while items.next_element_seed(Value { line, seen: inner, marks })?.is_some() {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { line, seen } = self;
+        let Self { line, seen, marks } = self;
         let (_, fields) = seen.object.get_or_insert_with(|| (line, Fieldset::default()));
+        let object = marks.next_object();
         while let Some(name) = map.next_key::<String>()? {
-            let seen = entry::<A::Error>(fields, &name)?;
-            map.next_value_seed(Value { line, seen })?;
+            let seen = entry::<A::Error>(fields, &name, object, marks)?;
+            map.next_value_seed(Value { line, seen, marks })?;
         }
         Ok(())
     }

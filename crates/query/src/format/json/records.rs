@@ -14,7 +14,7 @@ use crate::format::time::{NoTime, Time, TimeParser};
 use serde::de::DeserializeSeed as _;
 
 use super::elements::{End, end_of};
-use super::infer::{Fieldset, Look};
+use super::infer::{Fieldset, Look, Marks};
 use super::{Framing, Settings};
 
 /// What a chunk holds beside the values.
@@ -106,15 +106,21 @@ impl Walked {
         let mut text = None;
         // Of a record that turns out malformed, nothing may be kept.
         let mut fields = Fieldset::default();
+        let marks = Marks::default();
         let look = Look {
             line,
             fields: &mut fields,
+            marks: &marks,
             time: settings.time.as_deref().map(|name| (name, &mut text)),
         };
         let mut deserializer = serde_json::Deserializer::from_slice(record);
         let seen = look.deserialize(&mut deserializer).and_then(|()| deserializer.end());
         if let Err(error) = seen {
             let line = line + error.line().saturating_sub(1) as u64;
+            if let Some(key) = marks.repeated.take() {
+                let row = Malformed::new(&settings.file, line, "stands twice in one object");
+                return self.bad(row.in_column(&key, b""), false);
+            }
             return self.bad(Malformed::new(&settings.file, line, reason(&error)), false);
         }
         if let Some(name) = &settings.time {

@@ -125,3 +125,25 @@ fn objects_without_fields_are_left_out() {
     assert_eq!(cells(&batch), [["1"]]);
     assert!(opened.report().notes[0].text.contains("`m` holds only empty objects"));
 }
+
+#[test]
+fn a_key_that_stands_twice_makes_its_record_malformed() {
+    let refused = |text: &str| Sample::new("x.ndjson", text).refused(&small_chunks());
+    let error = refused("{\"a\":1}\n{\"a\":2,\"b\":3,\"a\":4}\n");
+    assert!(
+        error.contains("`x.ndjson`, line 2, column `a`: stands twice in one object"),
+        "{error}"
+    );
+    let error = refused("{\"m\":[{\"x\":1},{\"x\":2,\"x\":null}]}\n");
+    assert!(error.contains("column `x`: stands twice"), "{error}");
+    let error = Sample::new("x.ndjson", "{\"t\":1,\"t\":2}\n").refused(&options(|options| {
+        options.time_column = Some("t".into());
+        options.time_format = Some("epoch".into());
+    }));
+    assert!(error.contains("column `t`: stands twice"), "{error}");
+    let skip = options(|options| options.on_error = OnError::Skip);
+    let text = "{\"a\":1,\"m\":[{\"x\":1},{\"x\":2}]}\n{\"a\":2,\"a\":\"x\"}\n{\"a\":3}\n";
+    let (batch, opened) = Sample::new("x.ndjson", text).read(&skip).unwrap();
+    assert_eq!(cells(&batch), [["1", "[{x: 1}, {x: 2}]"], ["3", "-"]]);
+    assert_eq!((opened.report().rows, opened.report().skipped), (2, 1));
+}

@@ -86,11 +86,3 @@ fn a_table_that_an_instrument_saved_as_xls_is_read() {
     let error = refused(&XLS.replace("01:00<td>", "25:00<td>"));
     assert!(error.contains("`x.xls`, line 4, column `Date Time`: `2024-01-01 25:00`"), "{error}");
 }
-
-#[test]
-fn a_format_that_is_not_read_is_refused_by_name() {
-    let sample = Sample::new("x", "y");
-    let source = sample.named("oteljson", "");
-    let error = block_on(query::format::open(source, options(|_| {}))).unwrap_err().to_string();
-    assert_eq!(error, "`x`: the format `oteljson` is not read yet");
-}
