@@ -145,6 +145,15 @@ impl TimeWindowArgs {
     }
 }
 
+/// `--timeout`, on verbs that query.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct TimeoutArg {
+    /// Give up when there is no whole answer by then, such as 30s or 5min; in the
+    /// shell, by query
+    #[arg(long, value_name = "DURATION", value_parser = quantity::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
 /// How rows are printed.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct RowFormatArgs {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use diagnostics::Monitor;
 use query::format::{HostSource, SourceUrl};
-use query::{Rows, Session, SessionOptions, TimeBounds};
+use query::{Rows, Scratch, Session, SessionOptions, TimeBounds};
 use steward::{AsOf, Environment, Intent, Pond, ReadView};
 use tinyfs::{Fs, Store, WriteStore};
 
@@ -39,6 +39,7 @@ pub(crate) struct Context {
     stderr_is_terminal: bool,
     terminal: Option<TerminalMonitor>,
     environment: Environment,
+    scratch: Scratch,
     /// What the history says was typed; `None` is this process's own line.
     command_line: Option<Vec<String>>,
 }
@@ -85,6 +86,7 @@ impl Context {
             stderr_is_terminal,
             terminal,
             environment: Environment::system(monitor),
+            scratch: Scratch::default(),
             global,
             command_line: None,
         }
@@ -109,6 +111,11 @@ impl Context {
     /// Whom to tell how work gets on.
     pub(crate) fn monitor(&self) -> &Arc<dyn Monitor> {
         &self.environment.monitor
+    }
+
+    /// The temporary files of this run.
+    pub(crate) const fn scratch(&self) -> &Scratch {
+        &self.scratch
     }
 
     /// Whether somebody sits at stdin.
@@ -276,6 +283,7 @@ impl Context {
             temp_dir: self.global.temp_dir.clone(),
             time_range: TimeBounds { start_us: window.time_start, end_us: window.time_end },
             verify_reads: verify == Verify::Whole,
+            scratch: self.scratch.clone(),
             ..SessionOptions::default()
         };
         Session::new(store, options).or_fail(|| "cannot prepare for queries".to_owned())
@@ -283,7 +291,9 @@ impl Context {
 
     /// A file of this machine, to read as a table.
     pub(crate) fn host_source(&self, url: SourceUrl) -> HostSource {
-        let source = HostSource::new(url);
+        let source = HostSource::new(url)
+            .with_monitor(Arc::clone(self.monitor()))
+            .with_scratch(self.scratch.clone());
         match &self.global.temp_dir {
             Some(dir) => source.with_temp_dir(dir),
             None => source,

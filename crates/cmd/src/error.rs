@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;
 
-use crate::context::Context;
+use crate::output::Style;
 
 /// Results of commands.
 pub(crate) type Result<T, E = CommandError> = std::result::Result<T, E>;
@@ -145,6 +145,16 @@ impl CommandError {
         self
     }
 
+    /// The same of a file of this machine, which is input: no check of the pond
+    /// says more of it.
+    pub(crate) fn of_host_file(mut self) -> Self {
+        if self.kind == Kind::Damage {
+            self.kind = Kind::BadInput;
+            return self.hint("the file is damaged: get it again from where it came");
+        }
+        self
+    }
+
     /// Adds what the user can do next.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
@@ -188,8 +198,7 @@ impl CommandError {
     }
 
     /// Prints heading, causes and hints to stderr.
-    pub(crate) fn print(&self, context: &Context) {
-        let style = context.error_style();
+    pub(crate) fn print(&self, style: Style) {
         let mut out = String::new();
         let mut texts = self.texts().into_iter();
         let message = texts.next().unwrap_or_default();
@@ -303,7 +312,7 @@ fn classify(error: &(dyn StdError + 'static)) -> Kind {
             | E::OutOfMemory { .. }
             | E::OutOfTempSpace { .. }
             | E::Deadline { .. } => {}
-            E::NotParquet { .. } => return Kind::Damage,
+            E::NotParquet { .. } | E::Undecodable { .. } => return Kind::Damage,
             _ => return Kind::BadInput,
         }
     }

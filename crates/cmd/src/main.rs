@@ -14,6 +14,7 @@ mod args;
 mod commands;
 mod complete;
 mod context;
+mod deadline;
 mod error;
 mod host;
 mod ledger;
@@ -26,19 +27,25 @@ mod suggest;
 mod table_args;
 mod time_arg;
 
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
 use crate::args::Cli;
 use crate::context::Context;
 use crate::error::{CommandError, Kind, exit};
+use crate::output::{ColorChoice, Style};
 
 /// Threads that queries and writes share: enough for a small box, and no more
 /// on a large one, so that memory stays predictable.
 const MAX_WORKERS: usize = 8;
 /// Query planning recurses; a worker's default 2 MiB is too little for deep SQL.
 const STACK_BYTES: usize = 8 << 20;
+/// How long the end waits for threads that nobody needs any more: what they
+/// hold is then removed in good order. A step of a query may take far longer.
+const LAST_STEPS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     clap_complete::CompleteEnv::with_factory(Cli::command).complete();
@@ -52,7 +59,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::from(exit::DONE),
         Err(error) if error.kind() == Kind::BrokenPipe => ExitCode::from(exit::DONE),
         Err(error) => {
-            error.print(&context);
+            error.print(context.error_style());
             ExitCode::from(error.kind().exit_code())
         }
     }
@@ -60,9 +67,18 @@ fn main() -> ExitCode {
 
 /// Prints what clap has to say: help and version are data, the rest is an error.
 fn usage(error: &clap::Error) -> ExitCode {
-    // A closed stdout or stderr leaves nobody to tell.
-    let _ = error.print();
-    if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::from(exit::DONE) }
+    let printed = error.print().and_then(|()| std::io::stdout().flush());
+    if error.use_stderr() {
+        // A closed stderr leaves nobody to tell.
+        return ExitCode::from(exit::USAGE);
+    }
+    let Err(error) = printed.map_err(CommandError::stdout) else {
+        return ExitCode::from(exit::DONE);
+    };
+    if error.kind() != Kind::BrokenPipe {
+        error.print(Style::new(ColorChoice::Auto, std::io::stderr().is_terminal()));
+    }
+    ExitCode::from(error.kind().exit_code())
 }
 
 /// What `DUCKPOND_LOG` asks for.
@@ -90,10 +106,13 @@ fn run(context: &Context, verb: args::Verb) -> Result<(), CommandError> {
         .enable_all()
         .build()
         .map_err(|error| CommandError::failure("cannot start worker threads").because(error))?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         match commands::run(context, verb).await {
             Ok(()) => Ok(()),
             Err(error) => Err(suggest::complete(context, error).await),
         }
-    })
+    });
+    runtime.shutdown_timeout(LAST_STEPS);
+    context.scratch().remove();
+    result
 }

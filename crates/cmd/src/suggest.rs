@@ -66,8 +66,10 @@ fn hint_for(error: &CommandError) -> Option<String> {
     if let Some(error) = error.find::<steward::Error>() {
         return of_pond(error);
     }
-    if let Some(error) = error.find::<query::Error>() {
-        return of_query(error);
+    if let Some(error) = error.find::<query::Error>()
+        && let Some(hint) = of_query(error)
+    {
+        return Some(hint);
     }
     if let Some(tlogfs::Error::NoColumn { nearest, .. }) = error.find() {
         let near = nearest.first()?;
@@ -146,6 +148,16 @@ fn of_query(error: &query::Error) -> Option<String> {
             format!("the columns are {}", near.join(", "))
         }
         E::Refused { .. } => "change a pond with pond copy, rm, mv and mkdir".to_owned(),
+        E::NotParquet { .. } | E::Undecodable { .. } => {
+            "`pond fsck` says what is damaged in the pond".to_owned()
+        }
+        E::Deadline { .. } => "give it more with --timeout".to_owned(),
+        E::NoAnswer { message } if message == "division by zero" => {
+            "nullif(x, 0) makes a divisor that is zero null".to_owned()
+        }
+        E::NoAnswer { message } if message.starts_with("Cannot cast string") => {
+            "try_cast(x AS TYPE) is null where cast fails".to_owned()
+        }
         E::OutOfMemory { .. } => "give it more with --memory-limit 1GiB".to_owned(),
         E::OutOfTempSpace { .. } => "give it another place with --temp-dir DIR".to_owned(),
         _ => return None,

@@ -1,6 +1,7 @@
 //! `pond cat`: what is in a file.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use clap::Args;
 use query::format::SourceUrl;
@@ -9,9 +10,11 @@ use tokio::io::AsyncReadExt as _;
 
 use crate::args::{self, AsOfArg, RowFormatArgs, TimeWindowArgs};
 use crate::context::{Context, Verify, View};
+use crate::deadline::Deadline;
 use crate::error::{CommandError, OrFail as _, Result};
 use crate::host::Operand;
 use crate::output::{RowFormat, Stdout};
+use crate::quantity;
 use crate::quote;
 use crate::table_args::TableArgs;
 
@@ -44,6 +47,10 @@ pub(crate) struct CatArgs {
     /// --sql that is always done)
     #[arg(long, requires = "sql")]
     verify_reads: bool,
+    /// With --sql: give up when there is no whole answer by then, such as 30s or
+    /// 5min
+    #[arg(long, value_name = "DURATION", requires = "sql", value_parser = quantity::parse_duration)]
+    timeout: Option<Duration>,
     #[command(flatten)]
     format: RowFormatArgs,
     #[command(flatten)]
@@ -56,6 +63,7 @@ pub(crate) struct CatArgs {
 
 /// Prints it.
 pub(crate) async fn run(context: &Context, args: &CatArgs) -> Result<()> {
+    let _deadline = args.timeout.map(|timeout| Deadline::start(context, timeout));
     match Operand::parse(&args.path)? {
         Operand::Table(url) => host_table(context, args, url).await,
         Operand::Host(host) => {
@@ -83,8 +91,11 @@ async fn host_table(context: &Context, args: &CatArgs, url: SourceUrl) -> Result
         .await
         .or_fail(|| format!("cannot read `{shown}`"))?;
     let text = args.sql.as_deref().unwrap_or("SELECT * FROM source");
-    let rows = session.sql(text).await.or_fail(|| "cannot run the query".to_owned())?;
-    context.print_rows(args.format, rows).await?;
+    let answer = async {
+        let rows = session.sql(text).await.or_fail(|| "cannot run the query".to_owned())?;
+        context.print_rows(args.format, rows).await
+    };
+    answer.await.map_err(CommandError::of_host_file)?;
     super::copy::tell(context, opened.report());
     Ok(())
 }

@@ -162,3 +162,45 @@ fn a_writer_that_waits_too_long_names_who_holds_the_pond() {
     assert!(holder.wait().unwrap().success());
     place.run(["cat", "/slow.txt"]).ok().prints("half");
 }
+
+#[test]
+fn output_that_can_not_be_written_is_an_error() {
+    let place = Place::with_pond();
+    place.run(["mkdir", "/a"]).ok();
+    place.write("x.csv", "id\n1\n");
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["help", "sql"],
+        &["sql", "--help"],
+        &["list"],
+        &["list", "--format", "json"],
+        &["log"],
+        &["status"],
+        &["config"],
+        &["completions", "bash"],
+        &["sql", "SELECT 1"],
+        &["sql", "--format", "table", "SELECT 1"],
+        &["sql", "--format", "json", "SELECT 1"],
+        &["sql", "--format", "ndjson", "SELECT 1"],
+        &["sql", "--format", "arrow", "SELECT 1"],
+        &["sql", "--format", "parquet", "SELECT 1"],
+        &["cat", "host+csv:x.csv"],
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = place.command();
+        let ran = command.args(args).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+        let output = ran.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert!(said.contains("No space left on device"), "{args:?}: {said}");
+        // Nobody reads: that is no error.
+        let mut child = place.command();
+        let mut child =
+            child.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), said.as_ref()), (Some(0), ""), "{args:?}");
+    }
+}

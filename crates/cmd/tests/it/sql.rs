@@ -136,3 +136,236 @@ fn empty_answers_are_whole_documents() {
     assert!(run("table").text().ends_with("(0 rows)\n"));
     assert_eq!(&run("parquet").stdout[..4], b"PAR1");
 }
+
+#[test]
+fn a_question_without_an_answer_for_its_data_is_refused_input() {
+    let place = with_tables();
+    place.run(["sql", "SELECT 1/0"]).fails(6).says("division by zero").says("nullif");
+    place.run(["sql", "SELECT size / (id - 1) FROM '/t/b.table'"]).fails(6);
+    place.run(["sql", "SELECT id % 0 FROM '/t/a.table'"]).fails(6).says("division by zero");
+    place.run(["sql", "SELECT CAST('x' AS INT)"]).fails(6).says("Cannot cast string 'x'");
+    place
+        .run(["sql", "SELECT CAST(name AS INT) FROM '/t/a.table'"])
+        .fails(6)
+        .says("'one'")
+        .says("try_cast");
+    for query in [
+        "SELECT arrow_cast(id * 1000, 'Int8') FROM '/t/a.table'",
+        "SELECT to_timestamp(name) FROM '/t/a.table'",
+        "SELECT (SELECT id FROM '/t/a.table')",
+        "SELECT regexp_match(name, '(') FROM '/t/a.table'",
+        "SELECT date_trunc('fortnight', now())",
+        "SELECT repeat(name, 9000000000) FROM '/t/a.table'",
+    ] {
+        place.run(["sql", query]).fails(6).says("has no answer for its data");
+    }
+}
+
+#[test]
+fn a_query_that_goes_on_ends_with_its_time_and_leaves_nothing() {
+    let place = with_tables();
+    place.write("c.csv", "id\n2\n");
+    std::fs::create_dir(place.path("spill")).unwrap();
+    // A step that never yields, on this thread and on others, and a sort that
+    // spills for ever.
+    let cross = "SELECT count(*) FROM generate_series(1, 10000000) a(x) \
+                 CROSS JOIN generate_series(1, 10000000) b(y) WHERE x * y % 7 = 9";
+    let spilling = "SELECT a.x * b.y AS v FROM generate_series(1, 10000000) a(x) \
+                    CROSS JOIN generate_series(1, 10000000) b(y) ORDER BY v";
+    for query in [cross, spilling] {
+        place
+            .run([
+                "sql",
+                "--timeout",
+                "2s",
+                "--memory-limit",
+                "16MiB",
+                "--temp-dir",
+                "spill",
+                query,
+            ])
+            .fails(1)
+            .says("no answer after 2s")
+            .says("--timeout");
+        place
+            .run([
+                "cat",
+                "host+csv:c.csv",
+                "--timeout",
+                "1s",
+                "--temp-dir",
+                "spill",
+                "--sql",
+                query,
+            ])
+            .fails(1)
+            .says("no answer after 1s");
+        let left: Vec<_> = std::fs::read_dir(place.path("spill")).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+    // What is done in time is not disturbed.
+    place.run(["sql", "--timeout", "1h", "SELECT 1 AS x"]).ok().prints("x\n1\n");
+    place.run(["sql", "--timeout", "soon", "SELECT 1"]).fails(2);
+    // Without a query there is nothing that it could end.
+    place.run(["cat", "/t/a.table", "--timeout", "1s"]).fails(2).says("--sql");
+}
+
+#[test]
+fn a_pipe_that_nobody_writes_to_ends_with_the_time() {
+    use std::process::Stdio;
+    let place = Place::empty();
+    let mut child = place
+        .command()
+        .args(["cat", "host+csv:-", "--timeout", "1s", "--sql", "SELECT * FROM source"])
+        .args(["--temp-dir", "."])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let held = child.stdin.take().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("no answer after 1s"), "{said}");
+    assert_eq!(std::fs::read_dir(place.dir()).unwrap().count(), 0);
+    drop(held);
+}
+
+#[test]
+fn a_parquet_file_of_this_machine_is_pruned_and_projected() {
+    let place = with_tables();
+    let query = "SELECT x AS n, 'row ' || x AS s FROM generate_series(1, 300000) t(x)";
+    let file = place.run(["sql", "--format", "parquet", query]).ok().stdout;
+    place.write("big.parquet", file);
+    let where_late = "SELECT count(*) AS n, max(s) AS s FROM source WHERE n > 299998";
+    let cat = |query: &str| place.run(["cat", "host+parquet:big.parquet", "--sql", query]).ok();
+    assert_eq!(cat(where_late).text(), "n,s\n2,row 300000\n");
+    let plan = cat(&format!("EXPLAIN {where_late}"));
+    let plan = plan.text();
+    assert!(plan.contains("DataSourceExec") && plan.contains("predicate=n@0 > 299998"), "{plan}");
+    assert!(!plan.contains("StreamingTableExec"), "{plan}");
+    let ran = cat(&format!("EXPLAIN ANALYZE {where_late}"));
+    assert!(ran.text().contains("row_groups_pruned_statistics"), "{}", ran.text());
+    // By a name, beside tables of the pond; compressed too.
+    place
+        .run([
+            "sql",
+            "--bind",
+            "big=host+parquet:big.parquet",
+            "SELECT a.name, big.s FROM big JOIN '/t/a.table' a ON a.id = big.n ORDER BY 1",
+        ])
+        .ok()
+        .prints("name,s\none,row 1\ntwo,row 2\n");
+    // The location that the plan shows is no name, nor is the file's own.
+    let path = place.path("big.parquet");
+    let file = format!("/{}", path.display());
+    for name in ["host/0", "/host/0", "pond://content/host/0", path.to_str().unwrap(), &file] {
+        let query = format!("SELECT * FROM '{name}'");
+        place
+            .run(["sql", "--bind", "big=host+parquet:big.parquet", &query])
+            .fails(3)
+            .says("no table");
+    }
+}
+
+#[test]
+fn a_damaged_parquet_file_of_this_machine_is_refused_input() {
+    let place = Place::empty();
+    let query = "SELECT x AS n, 'row ' || x AS s FROM generate_series(1, 3000) t(x)";
+    let from = Place::with_pond();
+    let file = from.run(["sql", "--format", "parquet", query]).ok().stdout;
+    let mut codes = std::collections::BTreeSet::new();
+    for at in (4..file.len() - 8).step_by(file.len() / 23) {
+        let mut damaged = file.clone();
+        for byte in &mut damaged[at..(at + 40).min(file.len() - 8)] {
+            *byte ^= 0xa5;
+        }
+        place.write("x.parquet", damaged);
+        let ran = place.run([
+            "cat",
+            "host+parquet:x.parquet",
+            "--sql",
+            "SELECT sum(n), max(s) FROM source",
+        ]);
+        assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
+        codes.insert(ran.code);
+    }
+    assert!(codes.contains(&6), "{codes:?}");
+    assert!(codes.is_subset(&[0, 6].into()), "{codes:?}");
+}
+
+#[test]
+fn logs_and_metrics_of_this_machine_are_tables() {
+    let place = Place::empty();
+    let zstd = |name: &str, text: &str| {
+        place.write(name, text);
+        place.write(&format!("{name}.zst"), zstd::encode_all(text.as_bytes(), 3).unwrap());
+    };
+    zstd(
+        "access.log",
+        "10.0.0.1 - - [29/Feb/2024:00:00:00 +0000] \"GET /x HTTP/1.1\" 200 7\n\
+         10.0.0.2 - - [29/Feb/2024:00:00:01 +0100] \"GET /y HTTP/1.1\" 404 -\n",
+    );
+    zstd("app.log", "starting\n{\"level\":\"info\",\"n\":1}\n{\"level\":\"warn\",\"n\":2}\n");
+    zstd(
+        "table.xls",
+        "<table><tr><th>t</th><th>v</th></tr><tr><td>2024-01-01</td><td>2</td></tr></table>",
+    );
+    zstd(
+        "m.jsonl",
+        concat!(
+            r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"load","gauge":"#,
+            r#"{"dataPoints":[{"timeUnixNano":"1700000000000000000","asInt":"3"}]}}]}]}]}"#,
+            "\n"
+        ),
+    );
+    for (format, file, query, answer) in [
+        (
+            "weblog",
+            "access.log",
+            "SELECT path, status, bytes FROM source ORDER BY time",
+            "path,status,bytes\n/y,404,\n/x,200,7\n",
+        ),
+        ("jsonlogs", "app.log", "SELECT level, n FROM source", "level,n\ninfo,1\nwarn,2\n"),
+        ("excelhtml", "table.xls", "SELECT sum(v) AS v FROM source", "v\n2\n"),
+        (
+            "oteljson",
+            "m.jsonl",
+            "SELECT time, metric, value FROM source",
+            "time,metric,value\n2023-11-14T22:13:20Z,load,3.0\n",
+        ),
+    ] {
+        for url in [
+            format!("host+{format}:{file}"),
+            format!("host+{format}+zstd:{file}.zst"),
+            format!("{format}:{file}.zst"),
+        ] {
+            place.run(["cat", &url, "--sql", query]).ok().prints(answer);
+        }
+    }
+    // And as series of a pond.
+    place.run(["init"]).ok();
+    place.run(["copy", "host+weblog+series:access.log", "/w.series", "--time-column", "time"]).ok();
+    place
+        .run([
+            "copy",
+            "host+oteljson+series:m.jsonl",
+            "/m.series",
+            "--time-column",
+            "time",
+            "--key",
+            "metric",
+            "--key",
+            "attributes",
+            "--key",
+            "resource",
+        ])
+        .ok();
+    place.run(["copy", "host+oteljson+series:m.jsonl", "/m.series"]).ok();
+    place
+        .run(["sql", "SELECT count(*) AS n, min(value) AS v FROM '/m.series'"])
+        .ok()
+        .prints("n,v\n1,3.0\n");
+    place.run(["sql", "SELECT count(*) AS n FROM '/w.series'"]).ok().prints("n\n2\n");
+}

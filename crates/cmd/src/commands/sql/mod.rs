@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use clap::Args;
 use query::Session;
 
-use crate::args::{AsOfArg, RowFormatArgs, TimeWindowArgs};
+use crate::args::{AsOfArg, RowFormatArgs, TimeWindowArgs, TimeoutArg};
 use crate::context::{Context, Verify, View};
+use crate::deadline::Deadline;
 use crate::error::{CommandError, OrFail as _, Result};
 use crate::host::Operand;
 use crate::table_args::TableArgs;
@@ -59,6 +60,8 @@ pub(crate) struct SqlArgs {
     #[command(flatten)]
     as_of: AsOfArg,
     #[command(flatten)]
+    timeout: TimeoutArg,
+    #[command(flatten)]
     table: TableArgs,
 }
 
@@ -70,10 +73,19 @@ pub(crate) async fn run(context: &Context, args: &SqlArgs) -> Result<()> {
         (None, None) if context.stdin_is_terminal() => None,
         (None, None) => Some(read_stdin()?),
     };
+    // The shell goes on when a query is given up, and a process does not.
+    let limited = args.timeout.timeout.filter(|_| query.is_some());
+    let _deadline = limited.map(|timeout| Deadline::start(context, timeout));
     let view = context.read(args.as_of.as_of).await?;
     let session = session(context, args, &view).await?;
     match query {
-        None => shell::run(context, args.format, &view, &session).await,
+        None => {
+            let session = match args.timeout.timeout {
+                Some(timeout) => session.with_deadline(timeout),
+                None => session,
+            };
+            shell::run(context, args.format, &view, &session).await
+        }
         Some(query) => {
             let rows = session.sql(&query).await.or_fail(|| "cannot run the query".to_owned())?;
             context.print_rows(args.format, rows).await

@@ -114,7 +114,9 @@ pub(super) async fn run(
                     Err(error) if error.kind() == crate::error::Kind::BrokenPipe => {
                         return Err(error);
                     }
-                    Err(error) => crate::suggest::complete(context, error).await.print(context),
+                    Err(error) => {
+                        crate::suggest::complete(context, error).await.print(context.error_style())
+                    }
                 }
             }
             Err(ReadlineError::Interrupted) => {}
