@@ -20,3 +20,4 @@ mod readme;
 mod reference;
 mod series;
 mod sql;
+mod stranger;

@@ -1,4 +1,4 @@
-//! The README's commands, as written.
+//! The commands of the pages for users, as written.
 
 use crate::program::{Place, finish};
 
@@ -7,15 +7,25 @@ const MARK: &str = "<!-- These commands are run by a test, in this order. -->";
 
 #[test]
 fn commands_of_the_readme_work_as_written() {
+    run_blocks_of("README.md");
+}
+
+#[test]
+fn commands_for_operators_work_as_written() {
+    run_blocks_of("docs/operations.md");
+}
+
+/// Runs the marked blocks of a page as one script, beside the bundled data.
+fn run_blocks_of(page: &str) {
     let root = testing::repository();
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let text = std::fs::read_to_string(root.join(page)).unwrap();
     let place = Place::empty();
     let bin = place.path("bin");
     std::fs::create_dir(&bin).unwrap();
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_pond"), bin.join("pond")).unwrap();
     std::os::unix::fs::symlink(root.join("data"), place.path("data")).unwrap();
-    let script = blocks(&readme).join("\n");
-    assert!(script.contains("pond init"), "the README has commands to run: {script}");
+    let script = blocks(&text).join("\n");
+    assert!(script.contains("pond init"), "{page} has commands to run: {script}");
     let path = std::env::var("PATH").unwrap_or_default();
     let mut command = std::process::Command::new("sh");
     command
