@@ -259,10 +259,11 @@ fn inside<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError +
     if let Some(tlogfs::Error::FileSystem(inner)) = error.downcast_ref() {
         return Some(inner);
     }
-    if let Some(query::Error::Store(inner)) = error.downcast_ref() {
-        return Some(inner);
+    match error.downcast_ref() {
+        Some(query::Error::Store(inner)) => Some(inner),
+        Some(query::Error::Host(inner)) => Some(inner.as_ref()),
+        _ => None,
     }
-    None
 }
 
 /// The first cause of type `E` in a chain, the error itself included.
@@ -302,6 +303,9 @@ fn classify(error: &(dyn StdError + 'static)) -> Kind {
             _ => {}
         }
     }
+    if let Some(error) = find_cause::<query::format::Error>(error) {
+        return of_host_file(error);
+    }
     if let Some(error) = find_cause::<query::Error>(error) {
         use query::Error as E;
         match error {
@@ -338,6 +342,17 @@ fn classify(error: &(dyn StdError + 'static)) -> Kind {
         return Kind::NotFound;
     }
     Kind::Failure
+}
+
+/// The kind of what is wrong with a file of this machine: mostly the file, and
+/// otherwise its absence or the machine.
+fn of_host_file(error: &query::format::Error) -> Kind {
+    use query::format::Error as E;
+    match error {
+        E::Open { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Kind::NotFound,
+        E::Open { .. } | E::Read { .. } | E::Spool { .. } => Kind::Failure,
+        _ => Kind::BadInput,
+    }
 }
 
 /// Gives a failure the words of what was being done.

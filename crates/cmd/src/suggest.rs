@@ -32,6 +32,12 @@ pub(crate) async fn complete(context: &Context, error: CommandError) -> CommandE
     }
     if let Some(tinyfs::Error::NotFound { path, deepest }) = error.find() {
         let (path, deepest) = (path.clone(), deepest.clone());
+        if let Some(host) = meant_of_host(&path) {
+            let host = quote::shell(&host).into_owned();
+            return error.hint(format!(
+                "a file of this machine is host:{host}, or as a table host+csv:{host}"
+            ));
+        }
         return match nearest_path(context, &path, &deepest).await {
             // The newest state has it, so an earlier one was asked for.
             Some(near) if near == path => error.hint(format!(
@@ -49,6 +55,17 @@ pub(crate) async fn complete(context: &Context, error: CommandError) -> CommandE
         return error.hint(hint);
     }
     error
+}
+
+/// The word of the command line that is no path of the pond, but one of this
+/// machine.
+fn meant_of_host(path: &str) -> Option<String> {
+    let relative = path.trim_start_matches('/');
+    std::env::args_os()
+        .skip(1)
+        .filter_map(|word| word.into_string().ok())
+        .find(|word| word == path || word == relative || word.strip_prefix("./") == Some(relative))
+        .filter(|word| std::fs::metadata(word).is_ok())
 }
 
 /// What exists where the path went wrong, by the nearest name.
@@ -86,6 +103,9 @@ fn hint_for(error: &CommandError) -> Option<String> {
             Some(format!("`pond show {}` lists its versions", quote::shell(path)))
         }
         error if error.is_damage() => Some("`pond fsck` says what is damaged".to_owned()),
+        tinyfs::Error::NotAFile { path, actual } if actual.is_directory() => {
+            Some(format!("`pond list {}` shows what is in it", quote::shell(path)))
+        }
         tinyfs::Error::WrongType { .. } => {
             Some("a name keeps its type; use another name".to_owned())
         }
@@ -146,6 +166,10 @@ fn of_query(error: &query::Error) -> Option<String> {
                 return None;
             }
             format!("the columns are {}", near.join(", "))
+        }
+        E::NotATable { actual: tinyfs::EntryType::Data, .. } => {
+            "rows are in tables and series: pond copy host+csv+table:FILE PATH makes a table"
+                .to_owned()
         }
         E::Refused { .. } => "change a pond with pond copy, rm, mv and mkdir".to_owned(),
         E::NotParquet { .. } | E::Undecodable { .. } => {

@@ -55,7 +55,7 @@ pub enum Error {
         statement: String,
     },
     /// There is not exactly one statement.
-    #[error("one statement at a time, not {count}")]
+    #[error("{}", if *count == 0 { "there is no query".to_owned() } else { format!("one statement at a time, not {count}") })]
     StatementCount {
         /// How many there are.
         count: usize,
@@ -93,7 +93,7 @@ pub enum Error {
         nearest: Vec<String>,
     },
     /// The node has no rows to query.
-    #[error("`{path}` is {actual}, which has no rows to query")]
+    #[error("`{path}` has no rows to query: it is of type {actual}")]
     NotATable {
         /// The path.
         path: String,

@@ -121,7 +121,7 @@ pub enum Error {
         path: String,
     },
     /// A directory can not move into itself, nor the root anywhere.
-    #[error("`{from}` can not move to `{to}`, which lies inside it")]
+    #[error("`{to}` lies inside `{from}`")]
     IntoItself {
         /// The directory.
         from: String,

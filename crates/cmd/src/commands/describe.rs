@@ -189,9 +189,9 @@ async fn host_table(
 ) -> Result<Description> {
     let shown = url.to_string();
     let options = args.table.read_options(None)?;
-    let opened = query::format::open(context.host_source(url), options).await.map_err(|error| {
-        CommandError::bad_input(format!("cannot read `{shown}`")).because(error)
-    })?;
+    let opened = query::format::open(context.host_source(url), options)
+        .await
+        .or_fail(|| format!("cannot read `{shown}`"))?;
     super::copy::tell(context, opened.report());
     Ok(Description {
         path: shown,

@@ -204,3 +204,36 @@ fn output_that_can_not_be_written_is_an_error() {
         assert_eq!((output.status.code(), said.as_ref()), (Some(0), ""), "{args:?}");
     }
 }
+
+#[test]
+fn a_file_of_this_machine_that_was_meant_is_told_how_to_be_named() {
+    let place = Place::with_pond();
+    place.write("dock.csv", "id\n1\n");
+    place.run(["mkdir", "/d"]).ok();
+    place.run(["copy", "dock.csv", "/d"]).fails(3).says("host:dock.csv");
+    place.run(["cat", "./dock.csv"]).fails(3).says("host+csv:./dock.csv");
+    place.run(["describe", "dock.csv"]).fails(3).says("host+csv:dock.csv");
+    // What is missing is missing on either side.
+    for args in [
+        &["copy", "host+csv+table:no.csv", "/t"][..],
+        &["cat", "host+csv:no.csv"],
+        &["describe", "host+csv:no.csv"],
+        &["sql", "--bind", "x=host+csv:no.csv", "SELECT 1"],
+        &["copy", "host:no.csv", "/t"],
+    ] {
+        place.run(args).fails(3).says("no.csv");
+    }
+}
+
+#[test]
+fn what_is_no_table_or_no_file_is_told_with_what_to_do() {
+    let place = Place::with_pond();
+    place.write("dock.csv", "id\n1\n");
+    place.run(["mkdir", "/d"]).ok();
+    place.run(["copy", "host:dock.csv", "/d/dock.csv"]).ok();
+    place.run(["sql", "SELECT * FROM '/d/dock.csv'"]).fails(6).says("host+csv+table:");
+    place.run(["sql", "SELECT * FROM '/d'"]).fails(6).says("it is of type directory");
+    place.run(["cat", "/d"]).fails(1).says("pond list /d");
+    place.run(["copy", "-r", "/d", "/d/in"]).fails(1).says("`/d/in` lies inside `/d`");
+    place.run(["sql", ";"]).fails(6).says("there is no query");
+}

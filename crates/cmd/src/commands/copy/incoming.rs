@@ -307,7 +307,7 @@ async fn table_step(
                 .or_fail(|| format!("cannot hold `{to}` to its types"))?;
         }
         open(context.host_source(url.clone()), options).await.map_err(|error| {
-            CommandError::bad_input(format!("cannot read `{shown}` as {}", resolved.format.word()))
+            CommandError::failure(format!("cannot read `{shown}` as {}", resolved.format.word()))
                 .because(error)
         })
     };
