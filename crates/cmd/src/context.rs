@@ -278,6 +278,12 @@ impl Context {
         {
             return Err(CommandError::usage("--time-start is later than --time-end"));
         }
+        // The engine would make it, and leave it behind.
+        if let Some(dir) = self.global.temp_dir.as_deref().filter(|dir| !dir.is_dir()) {
+            let shown = quote::terminal(&dir.to_string_lossy()).into_owned();
+            return Err(CommandError::not_found(format!("there is no directory `{shown}`"))
+                .hint("--temp-dir names a directory that is there"));
+        }
         let options = SessionOptions {
             memory_limit_bytes: Some(self.global.memory_limit),
             temp_dir: self.global.temp_dir.clone(),

@@ -237,3 +237,10 @@ fn what_is_no_table_or_no_file_is_told_with_what_to_do() {
     place.run(["copy", "-r", "/d", "/d/in"]).fails(1).says("`/d/in` lies inside `/d`");
     place.run(["sql", ";"]).fails(6).says("there is no query");
 }
+
+#[test]
+fn a_place_for_temporary_files_is_not_made_in_passing() {
+    let place = Place::with_pond();
+    place.run(["sql", "--temp-dir", "spill", "SELECT 1"]).fails(3).says("--temp-dir");
+    assert!(!place.path("spill").exists());
+}
