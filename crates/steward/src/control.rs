@@ -21,6 +21,9 @@ use crate::{Error, Result};
 const MAX_BYTES: u64 = 4 << 20;
 const DAY_US: i64 = 86_400_000_000;
 
+/// Locked by whoever reads a file to write it again.
+const TURN: &str = "turn";
+
 /// The directory of this replica's own files.
 #[derive(Clone, Debug)]
 pub(crate) struct Control {
@@ -99,6 +102,21 @@ impl Control {
         let mut text = serde_json::to_vec_pretty(value).map_err(|error| fail(error.into()))?;
         text.push(b'\n');
         oplog::replace_file(&self.medium, &path, &text, durable).map_err(fail)
+    }
+
+    /// The right to read a file that a user chose and write it again, as long
+    /// as what is returned is kept. It is apart from the writer's lock, so
+    /// that a setting can be chosen while a long transaction runs.
+    pub(crate) fn turn(&self) -> Result<fs::File> {
+        let path = self.directory()?.join(TURN);
+        let fail = |doing| {
+            let path = path.clone();
+            move |source| Error::Io { doing, path, source }
+        };
+        let opened = fs::OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let file = opened.map_err(fail("cannot open"))?;
+        file.lock().map_err(fail("cannot lock"))?;
+        Ok(file)
     }
 
     /// Takes a file away; that it was not there is no error.

@@ -152,6 +152,7 @@ impl Pond {
     /// # Errors
     /// [`Error::NoSuchSetting`], [`Error::BadSetting`], [`Error::Io`].
     pub fn set_setting(&self, key: &str, value: &str) -> Result<()> {
+        let _turn = self.control.turn()?;
         let mut settings = self.settings()?;
         settings.set(key, value)?;
         settings.store(&self.control)
@@ -162,6 +163,7 @@ impl Pond {
     /// # Errors
     /// [`Error::NoSuchSetting`], [`Error::Io`].
     pub fn unset_setting(&self, key: &str) -> Result<()> {
+        let _turn = self.control.turn()?;
         let mut settings = self.settings()?;
         settings.unset(key)?;
         settings.store(&self.control)

@@ -21,3 +21,4 @@ mod reference;
 mod series;
 mod sql;
 mod stranger;
+mod torture;

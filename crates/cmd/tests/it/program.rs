@@ -99,8 +99,10 @@ impl Place {
     }
 
     /// The program, in this directory, with nothing of the outer environment.
+    /// `DUCKPOND_PROGRAM` names another build of it, such as the release one.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pond"));
+        let other = std::env::var_os("DUCKPOND_PROGRAM");
+        let mut command = Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_pond").into()));
         command
             .env_clear()
             .env("HOME", self.dir.path())
