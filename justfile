@@ -11,6 +11,12 @@ check:
 fmt:
     cargo fmt --all
 
+# The long form of the proofs against crashes, power cuts and failing disks.
+# LENGTH is how many seeds are tried; DUCKPOND_SEED repeats random work.
+torture LENGTH="20":
+    DUCKPOND_TORTURE={{LENGTH}} cargo test -p oplog --test it durability:: -- --nocapture
+    DUCKPOND_TORTURE={{LENGTH}} cargo test -p steward --test it torture:: -- --nocapture
+
 # The main job on the bundled data.
 demo:
     cargo run --release -- demo

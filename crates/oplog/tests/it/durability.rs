@@ -1,116 +1,58 @@
 //! The order of writes, syncs and names, and what stopping at each leaves.
 
-use std::fs::File;
-use std::io;
-use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use oplog::maintenance::{Policy, Step};
-use oplog::{Changes, Disk, Log, LogOptions, Medium, MemoryContents, Outcome};
+use oplog::{Changes, Log, LogOptions, Medium, MemoryContents, Outcome};
+use testing::fault::{Cause, Fault, FaultMedium, Op};
 use tokio::io::AsyncWriteExt;
 
 use crate::pond::{Pond, inline, link};
 
-/// Notes every operation, and fails from the `stop`th on.
-#[derive(Debug)]
-struct Noting {
-    notes: Mutex<Vec<String>>,
-    count: AtomicUsize,
-    stop: AtomicUsize,
+/// An operation, with what names are for in place of names that vary.
+fn note(op: &Op) -> String {
+    let text = op.to_string();
+    let (did, path) = text.split_once(' ').unwrap();
+    let name = path.rsplit('/').next().unwrap();
+    let name = if name.starts_with(".tmp-") {
+        "temporary"
+    } else if name.ends_with(".parquet") {
+        "rows"
+    } else if name.starts_with("blake3=") {
+        "large"
+    } else if name.len() == 2 {
+        "prefix"
+    } else {
+        name
+    };
+    format!("{did} {name}")
 }
 
-impl Noting {
-    fn new() -> Arc<Self> {
-        Arc::new(Self::default())
-    }
-
-    fn note(&self, what: &str, path: &Path) -> io::Result<()> {
-        if self.count.fetch_add(1, Ordering::SeqCst) >= self.stop.load(Ordering::SeqCst) {
-            return Err(io::Error::other("stopped"));
-        }
-        let name = path.file_name().unwrap().to_str().unwrap();
-        let name = if name.starts_with(".tmp-") {
-            "temporary"
-        } else if name.ends_with(".parquet") {
-            "rows"
-        } else if name.starts_with("blake3=") {
-            "large"
-        } else if name.len() == 2 {
-            "prefix"
-        } else {
-            name
-        };
-        self.notes.lock().unwrap().push(format!("{what} {name}"));
-        Ok(())
-    }
-
-    fn take(&self) -> Vec<String> {
-        let mut notes = std::mem::take(&mut *self.notes.lock().unwrap());
-        notes.dedup();
-        notes
-    }
-
-    fn stop_after(&self, operations: usize) {
-        self.count.store(0, Ordering::SeqCst);
-        self.stop.store(operations, Ordering::SeqCst);
-    }
+/// The operations since this was asked for last, each run of the same as one.
+fn take(medium: &FaultMedium) -> Vec<String> {
+    let mut notes: Vec<_> = medium.trace().iter().map(note).collect();
+    medium.set(Fault::Nothing);
+    notes.dedup();
+    notes
 }
 
-impl Medium for Noting {
-    fn create_new(&self, path: &Path) -> io::Result<File> {
-        self.note("create", path)?;
-        Disk.create_new(path)
-    }
-
-    fn write_at(&self, path: &Path, file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.note("write", path)?;
-        Disk.write_at(path, file, offset, bytes)
-    }
-
-    fn sync_file(&self, path: &Path, file: &File) -> io::Result<()> {
-        self.note("sync", path)?;
-        Disk.sync_file(path, file)
-    }
-
-    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.note("link", to)?;
-        Disk.link(from, to)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.note("rename", to)?;
-        Disk.rename(from, to)
-    }
-
-    fn unlink(&self, path: &Path) -> io::Result<()> {
-        self.note("unlink", path)?;
-        Disk.unlink(path)
-    }
-
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        self.note("mkdir", path)?;
-        Disk.create_dir(path)
-    }
-
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.note("syncdir", path)?;
-        Disk.sync_dir(path)
-    }
+/// Lets the process die after so many operations.
+fn stop_after(medium: &FaultMedium, operations: usize) {
+    medium.set(Fault::Death { at: operations, half: false });
 }
 
-fn options(medium: &Arc<Noting>) -> LogOptions {
+fn options(medium: &Arc<FaultMedium>) -> LogOptions {
     LogOptions { medium: Arc::clone(medium) as Arc<dyn Medium>, ..LogOptions::default() }
 }
 
 #[tokio::test]
 async fn rows_are_on_the_disk_before_the_commit_that_names_them() {
-    let medium = Noting::new();
+    let medium = FaultMedium::anywhere();
     let mut pond = Pond::create_with(options(&medium)).await;
-    medium.take();
+    take(&medium);
     pond.add_file("a", b"1").await;
     assert_eq!(
-        medium.take(),
+        take(&medium),
         [
             "create temporary",
             "write temporary",
@@ -129,9 +71,9 @@ async fn rows_are_on_the_disk_before_the_commit_that_names_them() {
 
 #[tokio::test]
 async fn new_directories_are_synced_into_their_parents() {
-    let medium = Noting::new();
+    let medium = FaultMedium::anywhere();
     let _pond = Pond::create_with(options(&medium)).await;
-    let notes = medium.take();
+    let notes = take(&medium);
     let parent = notes.iter().position(|note| note == "mkdir data").unwrap();
     assert!(notes[parent + 1].starts_with("syncdir "), "{notes:?}");
     let log = notes.iter().position(|note| note == "mkdir _delta_log").unwrap();
@@ -140,15 +82,15 @@ async fn new_directories_are_synced_into_their_parents() {
 
 #[tokio::test]
 async fn large_file_is_synced_before_it_has_its_name_the_second_time_too() {
-    let medium = Noting::new();
+    let medium = FaultMedium::anywhere();
     let pond = Pond::create_with(options(&medium)).await;
     let bytes = vec![7; 100_000];
     for mkdir in [true, false] {
-        medium.take();
+        take(&medium);
         let mut sink = pond.log.large_files().writer();
         sink.write_all(&bytes).await.unwrap();
         sink.finish().await.unwrap();
-        let notes = medium.take();
+        let notes = take(&medium);
         assert_eq!(notes.iter().any(|note| note == "mkdir prefix"), mkdir);
         let at = |wanted: &str| notes.iter().position(|note| note == wanted).unwrap();
         assert!(at("write temporary") < at("sync temporary"), "{notes:?}");
@@ -161,7 +103,7 @@ async fn large_file_is_synced_before_it_has_its_name_the_second_time_too() {
 #[tokio::test]
 async fn stopping_at_any_operation_leaves_the_state_before_or_after() {
     for stop in 0.. {
-        let medium = Noting::new();
+        let medium = FaultMedium::anywhere();
         let mut pond = Pond::create_with(options(&medium)).await;
         pond.add_file("a", b"1").await;
         let (node, root) = (pond.node(), pond.root);
@@ -173,10 +115,10 @@ async fn stopping_at_any_operation_leaves_the_state_before_or_after() {
             contents: Arc::new(contents),
             transaction: pond.transaction(),
         };
-        medium.stop_after(stop);
+        stop_after(&medium, stop);
         let outcome = pond.log.commit(&changes).await;
-        let stopped = medium.count.load(Ordering::SeqCst) > stop;
-        medium.stop_after(usize::MAX);
+        let stopped = medium.trace().len() > stop;
+        medium.set(Fault::Nothing);
         pond.log = Log::open(&pond.location(), LogOptions::default()).await.unwrap();
         let names = pond.names().await;
         match outcome {
@@ -198,81 +140,49 @@ async fn stopping_at_any_operation_leaves_the_state_before_or_after() {
     }
 }
 
-/// Fails the first sync of the log's directory, and later writes if asked to.
-#[derive(Debug, Default)]
-struct OneBadSync {
-    noting: Noting,
-    syncs: AtomicUsize,
-    fail_later: bool,
-}
-
-impl Default for Noting {
-    fn default() -> Self {
-        Self { notes: Mutex::default(), count: 0.into(), stop: usize::MAX.into() }
-    }
-}
-
-impl Medium for OneBadSync {
-    fn create_new(&self, path: &Path) -> io::Result<File> {
-        if self.fail_later && self.syncs.load(Ordering::SeqCst) > 0 {
-            return Err(io::Error::other("stopped"));
-        }
-        self.noting.create_new(path)
-    }
-
-    fn sync_file(&self, path: &Path, file: &File) -> io::Result<()> {
-        self.noting.sync_file(path, file)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.noting.rename(from, to)
-    }
-
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        if path.ends_with("_delta_log")
-            && path.join("00000000000000000001.json").exists()
-            && self.syncs.fetch_add(1, Ordering::SeqCst) == 0
-        {
-            self.noting.take();
-            return Err(io::Error::other("lost"));
-        }
-        self.noting.sync_dir(path)
-    }
-}
-
 #[tokio::test]
 async fn commit_whose_name_may_not_be_on_the_disk_is_written_again() {
-    for fail_later in [false, true] {
-        let medium = Arc::new(OneBadSync { fail_later, ..OneBadSync::default() });
-        let options =
-            LogOptions { medium: Arc::clone(&medium) as Arc<dyn Medium>, ..LogOptions::default() };
-        let mut pond = Pond::create_with(options).await;
+    let begun = async || {
+        let medium = FaultMedium::anywhere();
+        let pond = Pond::create_with(options(&medium)).await;
         let changes = Changes {
             links: vec![link(pond.root, "a", Some(pond.node()))],
             versions: vec![],
             contents: Arc::new(MemoryContents::default()),
             transaction: pond.transaction(),
         };
+        medium.set(Fault::Nothing);
+        (medium, pond, changes)
+    };
+    let (medium, mut pond, changes) = begun().await;
+    pond.log.commit(&changes).await.into_result().unwrap();
+    let at = medium.trace().iter().position(|op| note(op) == "syncdir _delta_log").unwrap();
+    for lasting in [false, true] {
+        let (medium, mut pond, changes) = begun().await;
+        medium.set(Fault::Refusal { at, cause: Cause::Broken, lasting });
         let outcome = pond.log.commit(&changes).await;
-        if fail_later {
+        if lasting {
             assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
             continue;
         }
         assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
         let again = [
+            "unlink temporary",
             "create temporary",
+            "write temporary",
             "sync temporary",
             "rename 00000000000000000001.json",
             "syncdir _delta_log",
         ];
-        assert_eq!(medium.noting.take(), again);
+        let notes: Vec<_> = medium.trace()[at + 1..].iter().map(note).collect();
+        assert_eq!(notes, again);
         pond.reopen().await;
         assert_eq!(pond.names().await, ["a"]);
     }
 }
 
 /// Makes a pond in which every kind of upkeep is due, with a prune under way.
-async fn due(medium: &Arc<Noting>) -> Pond {
+async fn due(medium: &Arc<FaultMedium>) -> Pond {
     let mut pond = Pond::create_with(options(medium)).await;
     for n in 0..3 {
         pond.add_file(&n.to_string(), b"1").await;
@@ -322,13 +232,13 @@ async fn stopping_upkeep_at_any_operation_changes_nothing_that_is_shown() {
     // The short form stops at some operations, the long form at every one.
     let stride = if std::env::var_os("DUCKPOND_TORTURE").is_some() { 1 } else { 23 };
     for stop in (0..).step_by(stride) {
-        let medium = Noting::new();
+        let medium = FaultMedium::anywhere();
         let mut pond = due(&medium).await;
         let before = pond.log.snapshot().links(pond.root).await.unwrap();
-        medium.stop_after(stop);
+        stop_after(&medium, stop);
         let result = upkeep(&mut pond, &mut seen).await;
-        let stopped = medium.count.load(Ordering::SeqCst) > stop;
-        medium.stop_after(usize::MAX);
+        let stopped = medium.trace().len() > stop;
+        medium.set(Fault::Nothing);
         assert!(result.is_ok() || stopped, "{result:?}");
         pond.log = Log::open(&pond.location(), LogOptions::default()).await.unwrap();
         let after = pond.log.snapshot().links(pond.root).await.unwrap();

@@ -10,4 +10,5 @@ mod history;
 mod life;
 mod locking;
 mod safety;
+mod torture;
 mod upkeep;

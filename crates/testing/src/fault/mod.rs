@@ -203,11 +203,21 @@ impl FaultMedium {
     /// A medium for what is below `root`. What is there is safe.
     #[must_use]
     pub fn over(root: &Path) -> Arc<Self> {
+        Self::with(root, Model::of(&Tree::read(root)))
+    }
+
+    /// A medium for paths anywhere, which does not know what a power cut leaves.
+    #[must_use]
+    pub fn anywhere() -> Arc<Self> {
+        Self::with(Path::new(""), Model::of(&Tree::default()))
+    }
+
+    fn with(root: &Path, model: Model) -> Arc<Self> {
         let state = State {
             fault: Fault::Nothing,
             dead: false,
             trace: Vec::new(),
-            model: Model::of(&Tree::read(root)),
+            model,
             keep: |_| false,
             kept: Vec::new(),
         };
