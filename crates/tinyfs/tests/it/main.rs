@@ -6,6 +6,7 @@ mod architecture;
 mod contract;
 mod counting;
 mod globs;
+mod hostile;
 mod model;
 mod paths;
 mod readers;
