@@ -42,10 +42,11 @@ pub use for_arrow::ForArrow;
 pub use large::{ContentSink, Finished, LargeFiles};
 pub use log::{Committed, Head, Log, LogOptions, Outcome};
 pub use medium::{Disk, Medium, is_temporary, replace_file};
+pub use reader::ReadCounts;
 pub use rows::{
     Changes, ContentSource, Counts, Covers, FORMAT_VERSION, INLINE_LIMIT, Identity, LinkRow,
     MemoryContents, Stamped, TransactionMeta, TransactionRow, TxnKind, VersionRow,
 };
-pub use salvage::Salvage;
+pub use salvage::{DamagedRows, Salvage};
 pub use snapshot::Snapshot;
 pub use verify::{Finding, Verified};

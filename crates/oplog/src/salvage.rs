@@ -30,7 +30,6 @@ use crate::file::{LiveFile, Parts};
 use crate::filter::Key;
 use crate::reader::{Block, Footer};
 use crate::sections::Sections;
-use crate::verify::as_damage;
 use crate::{
     Error, Finding, Identity, LinkRow, Location, Log, LogOptions, Result, Stamped, Verified,
     VersionRow, large,
@@ -41,22 +40,59 @@ use crate::{
 pub struct Salvage {
     log: Log,
     findings: Vec<Finding>,
-    /// Transactions of which rows are lost, or may be.
     lost: Vec<RangeInclusive<u64>>,
-    /// Files with metadata that can be read only in part, or not at all, and
-    /// that no others stand in for.
-    unsound: Vec<Unsound>,
+    unlisted: Vec<RangeInclusive<u64>>,
+    damaged: Vec<DamagedRows>,
 }
 
-/// A file of whose rows some can not be read.
+/// A file of whose rows about names, versions or transactions some, or all, can
+/// not be read.
 #[derive(Clone, Debug)]
-struct Unsound {
+pub struct DamagedRows {
     file: LiveFile,
     /// The row groups that can not be read; without a footer that is all.
     groups: Option<(Arc<Footer>, Vec<usize>)>,
+    /// Whether other files hold the same rows.
+    replaced: bool,
 }
 
-impl Unsound {
+impl DamagedRows {
+    /// The file, relative to the log.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.file.path
+    }
+
+    /// The transactions whose rows it holds.
+    #[must_use]
+    pub const fn transactions(&self) -> RangeInclusive<u64> {
+        self.file.from..=self.file.to
+    }
+
+    /// Whether other files hold the same rows, so that a salvage loses none.
+    #[must_use]
+    pub const fn is_replaced(&self) -> bool {
+        self.replaced
+    }
+
+    /// Whether rows about the versions of a node may be among the damaged.
+    #[must_use]
+    pub fn may_be_about(&self, node: NodeId) -> bool {
+        self.may_have_lost(Key::node(node), kind::VERSION, node)
+    }
+
+    /// Whether rows about a name may be among the damaged.
+    #[must_use]
+    pub fn may_be_about_name(&self, parent: NodeId, name: &str) -> bool {
+        self.may_have_lost(Key::name(parent, name), kind::LINK, parent)
+    }
+
+    /// Whether rows about any name in a directory may be among the damaged.
+    #[must_use]
+    pub fn may_be_about_names_in(&self, parent: NodeId) -> bool {
+        self.may_have_lost(Key::directory(parent), kind::LINK, parent)
+    }
+
     fn may_have_lost(&self, key: Key, kind: &str, node: NodeId) -> bool {
         self.file.may_have(key)
             && self.groups.as_ref().is_none_or(|(footer, damaged)| {
@@ -91,6 +127,13 @@ impl Salvage {
         self.log.head().txn_seq
     }
 
+    /// The oldest transaction whose state can be seen; what only earlier ones
+    /// show was dropped on purpose.
+    #[must_use]
+    pub fn oldest(&self) -> u64 {
+        self.log.state.horizon.oldest
+    }
+
     /// What was found to be damaged on the way.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
@@ -104,18 +147,16 @@ impl Salvage {
         &self.lost
     }
 
-    /// Whether rows about a node may be among what is lost.
+    /// Transactions whose entry in the log is lost, though their rows are there.
     #[must_use]
-    pub fn may_have_lost(&self, node: NodeId) -> bool {
-        let key = Key::node(node);
-        self.unsound.iter().any(|file| file.may_have_lost(key, kind::VERSION, node))
+    pub fn unlisted_transactions(&self) -> &[RangeInclusive<u64>] {
+        &self.unlisted
     }
 
-    /// Whether rows about a name may be among what is lost.
+    /// The files of whose rows some can not be read.
     #[must_use]
-    pub fn may_have_lost_name(&self, parent: NodeId, name: &str) -> bool {
-        let key = Key::name(parent, name);
-        self.unsound.iter().any(|file| file.may_have_lost(key, kind::LINK, parent))
+    pub fn damaged_rows(&self) -> &[DamagedRows] {
+        &self.damaged
     }
 
     /// Checks all that it gives against its hashes, as [`Log::verify`] does.
@@ -148,14 +189,16 @@ impl Salvage {
         let mut rows = Vec::new();
         let key = Key::node(node);
         for file in self.metadata().filter(|file| file.may_have(key)) {
-            let Some(footer) = readable(self.log.reads.footer(file).await)? else { continue };
+            let Some(footer) = readable(self.log.reads.footer(file).await) else { continue };
             for (group, about) in footer.groups.iter().enumerate() {
                 if about.may_have_metadata()
                     && about.may_have(kind::VERSION)
                     && about.may_be_about(node)
-                    && let Some(block) = readable(self.log.reads.block(file, &footer, group).await)?
+                    && let Some(blocks) =
+                        readable(self.log.reads.group(file, &footer, group, kind::VERSION).await)
                 {
-                    rows.extend(block.versions_of(node).iter().cloned());
+                    let blocks = blocks.iter();
+                    rows.extend(blocks.flat_map(|block| block.versions_of(node)).cloned());
                 }
             }
         }
@@ -179,15 +222,16 @@ impl Salvage {
             return Ok(Bytes::new());
         }
         let mut what = "its bytes are not in the log".to_owned();
-        let files = self.log.state.files.iter().filter(|file| {
-            file.parts.has_content() && file.from <= txn_seq && txn_seq <= file.to
-        });
+        let files =
+            self.log.state.files.iter().filter(|file| {
+                file.parts.has_content() && file.from <= txn_seq && txn_seq <= file.to
+            });
         for file in files {
             match self.log.reads.content(file, node, version, hash).await {
                 Ok(Some(bytes)) if ContentHash::of(&bytes) == hash => return Ok(bytes),
                 Ok(Some(_)) => what = format!("its bytes in `{}` have another hash", file.path),
                 Ok(None) => {}
-                Err(error) => what = format!("`{}`: {}", file.path, as_damage(error)?),
+                Err(error) => what = format!("`{}`: {}", file.path, why(&error)),
             }
         }
         Err(Error::DamagedContent { node, version, what })
@@ -212,7 +256,7 @@ impl Salvage {
     ) -> BoxStream<'_, Result<Stamped<T>>> {
         futures::stream::iter(self.metadata())
             .then(move |file| async move {
-                let footer = readable(self.log.reads.footer(file).await)?;
+                let footer = readable(self.log.reads.footer(file).await);
                 let groups = footer.as_ref().map_or(0, |footer| footer.groups.len());
                 let groups = futures::stream::iter(0..groups).then(move |group| {
                     let footer = footer.clone();
@@ -223,7 +267,7 @@ impl Salvage {
                             return Ok(Vec::new());
                         }
                         let block = self.log.reads.read_block(file, &footer, group).await;
-                        Ok::<_, Error>(readable(block)?.map(take).unwrap_or_default())
+                        Ok::<_, Error>(readable(block).map(take).unwrap_or_default())
                     }
                 });
                 Ok::<_, Error>(groups)
@@ -235,11 +279,25 @@ impl Salvage {
     }
 }
 
-/// What was read; `None` for damage, which the search has found already.
-fn readable<T>(read: Result<T>) -> Result<Option<T>> {
-    match read {
-        Ok(value) => Ok(Some(value)),
-        Err(error) => as_damage(error).map(|_| None),
+/// What was read; `None` for what can not be, which the search has found
+/// already.
+fn readable<T>(read: Result<T>) -> Option<T> {
+    read.ok()
+}
+
+/// Why something can not be read, in words. A disk that does not give a file is
+/// as good a reason as a file that is damaged: a salvage goes on without it.
+fn why(error: &Error) -> String {
+    match error {
+        Error::DamagedFile { what, .. } | Error::DamagedContent { what, .. } => what.clone(),
+        other => {
+            let (mut text, mut cause) = (other.to_string(), std::error::Error::source(other));
+            while let Some(error) = cause {
+                text = format!("{text}: {error}");
+                cause = error.source();
+            }
+            text
+        }
     }
 }
 
@@ -248,7 +306,7 @@ struct Looked {
     /// The hash that its first transaction follows; a prune may have taken it.
     previous: Option<ContentHash>,
     /// What is wrong, when some of it can not be read.
-    damage: Option<Unsound>,
+    damage: Option<DamagedRows>,
 }
 
 /// A search under way.
@@ -259,7 +317,8 @@ struct Search {
     /// at the end.
     unread_commits: u64,
     lost: Vec<RangeInclusive<u64>>,
-    unsound: Vec<Unsound>,
+    unlisted: Vec<RangeInclusive<u64>>,
+    damaged: Vec<DamagedRows>,
     /// The files that were chosen.
     chosen: Vec<LiveFile>,
 }
@@ -270,18 +329,22 @@ impl Search {
         let delta = Log::delta_of(location, &options)?;
         let replayed = delta.replay_leniently().await?;
         let unread_commits = replayed.unread_commits;
-        let findings = replayed
-            .wrong
-            .into_iter()
-            .map(|(path, what)| Finding::File { path, what })
-            .collect();
+        let findings =
+            replayed.wrong.into_iter().map(|(path, what)| Finding::File { path, what }).collect();
         let log = Log::of_state(location, delta, replayed.state, options);
-        let (lost, unsound, chosen) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { log, findings, unread_commits, lost, unsound, chosen })
+        Ok(Self {
+            log,
+            findings,
+            unread_commits,
+            lost: Vec::new(),
+            unlisted: Vec::new(),
+            damaged: Vec::new(),
+            chosen: Vec::new(),
+        })
     }
 
     fn finish(self) -> Result<Salvage> {
-        let Self { mut log, findings, lost, unsound, mut chosen, .. } = self;
+        let Self { mut log, findings, lost, unlisted, damaged, mut chosen, .. } = self;
         crate::delta::sort_files(&mut chosen);
         log.state = TableState { files: Arc::new(chosen), ..log.state };
         if log.state.identity.pond_id.is_nil() {
@@ -290,7 +353,7 @@ impl Search {
                 reason: "nothing in it says which pond it was".into(),
             });
         }
-        Ok(Salvage { log, findings, lost, unsound })
+        Ok(Salvage { log, findings, lost, unlisted, damaged })
     }
 
     fn found(&mut self, path: &str, what: impl Into<String>) {
@@ -355,9 +418,10 @@ impl Search {
         let footer = match self.log.reads.footer(file).await {
             Ok(footer) => footer,
             Err(error) => {
-                let what = as_damage(error)?;
+                let what = why(&error);
                 self.found(&file.path, what);
-                let damage = Some(Unsound { file: file.clone(), groups: None });
+                let file = file.clone();
+                let damage = Some(DamagedRows { file, groups: None, replaced: false });
                 return Ok(Looked { previous: None, damage });
             }
         };
@@ -372,14 +436,18 @@ impl Search {
                     previous = previous.or(row.map(|row| row.row.previous_hash));
                 }
                 Err(error) => {
-                    let what = as_damage(error)?;
+                    let what = why(&error);
                     self.found(&file.path, format!("row group {group}: {what}"));
                     damaged.push(group);
                 }
             }
         }
         let groups = Some((footer, damaged)).filter(|(_, damaged)| !damaged.is_empty());
-        let damage = groups.map(|groups| Unsound { file: file.clone(), groups: Some(groups) });
+        let damage = groups.map(|groups| DamagedRows {
+            file: file.clone(),
+            groups: Some(groups),
+            replaced: false,
+        });
         Ok(Looked { previous, damage })
     }
 
@@ -396,7 +464,7 @@ impl Search {
         match read.await {
             Ok(()) => Ok(true),
             Err(error) => {
-                let what = as_damage(error)?;
+                let what = why(&error);
                 self.found(&file.path, what);
                 Ok(false)
             }
@@ -421,7 +489,7 @@ impl Search {
 
     /// A file by its name, when what is in it bears that out.
     async fn examine(&self, path: String, size_bytes: u64, named: Named) -> Result<Option<Other>> {
-        let Some(hash) = self.log.delta.hash_of(&path).await? else { return Ok(None) };
+        let Ok(Some(hash)) = self.log.delta.hash_of(&path).await else { return Ok(None) };
         if let Some(begin) = &named.hash
             && !hash.to_string().starts_with(begin)
         {
@@ -448,7 +516,8 @@ impl Search {
         }
         match self.chain_of(&mut file, named.hash.is_none()).await {
             Ok(previous) => Ok(previous.map(|previous| Other { file, previous })),
-            Err(error) => as_damage(error).map(|_| None),
+            // What is not whole stands in for nothing.
+            Err(_) => Ok(None),
         }
     }
 
@@ -513,21 +582,24 @@ impl Search {
             });
             let Some(found) = found else { break };
             self.chosen.push(found.file.clone());
+            if damage.is_none() {
+                self.unlisted.push(found.file.from..=to);
+            }
             wanted = Some(found.previous);
             to = found.file.from - 1;
         }
         if to >= first {
             // The file that should hold them gives what it can.
             self.lost.push(first..=to);
-            self.unsound.extend(damage);
+            self.damaged.extend(damage);
             return;
         }
         // All is there without it; its contents may still be of use.
-        let damaged = |file: &&mut LiveFile| {
-            damage.as_ref().is_some_and(|damage| damage.file.path == file.path)
-        };
-        for file in self.chosen.iter_mut().filter(damaged) {
-            file.parts = Parts::Content;
+        if let Some(damage) = damage {
+            for file in self.chosen.iter_mut().filter(|file| file.path == damage.file.path) {
+                file.parts = Parts::Content;
+            }
+            self.damaged.push(DamagedRows { replaced: true, ..damage });
         }
     }
 
@@ -556,6 +628,7 @@ impl Search {
             });
             let (Some(found), None) = (next.next(), next.next()) else { break };
             self.chosen.push(found.file.clone());
+            self.unlisted.push(at + 1..=found.file.to);
             known = Some(found.file.chain);
             at = found.file.to;
         }
@@ -576,13 +649,13 @@ impl Search {
         let (mut parents, mut children) = (BTreeSet::new(), HashSet::new());
         let mut first = None;
         for file in self.chosen.iter().filter(|file| file.parts.has_metadata()) {
-            let Some(footer) = readable(self.log.reads.footer(file).await)? else { continue };
+            let Some(footer) = readable(self.log.reads.footer(file).await) else { continue };
             for (group, about) in footer.groups.iter().enumerate() {
                 if !about.may_have_metadata() {
                     continue;
                 }
                 let block = self.log.reads.read_block(file, &footer, group).await;
-                let Some(block) = readable(block)? else { continue };
+                let Some(block) = readable(block) else { continue };
                 parents.extend(block.links.iter().map(|link| link.row.parent));
                 children.extend(block.links.iter().filter_map(|link| link.row.child));
                 let row = block.transactions.iter().find(|row| row.txn_seq == 1);
@@ -605,7 +678,7 @@ struct Gap {
     /// The hash of the last of them.
     last: Option<ContentHash>,
     /// The file that should cover them, and can not be read.
-    damage: Option<Unsound>,
+    damage: Option<DamagedRows>,
 }
 
 /// A file that no commit names now.

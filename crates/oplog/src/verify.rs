@@ -19,8 +19,9 @@ use tinyfs::{ContentHash, NodeId};
 
 use crate::canonical::{link_hash, rows_hash, transaction_hash, version_hash};
 use crate::columns::kind;
-use crate::file::LiveFile;
+use crate::file::{LiveFile, Parts};
 use crate::large::large_path;
+use crate::reader::Block;
 use crate::{Error, Log, Result, Stamped, TransactionRow};
 
 /// Something that is not as it was written.
@@ -149,7 +150,7 @@ fn fingerprint(key: impl Hash) -> u64 {
 }
 
 /// Damage as words, or the error that is no damage.
-pub(crate) fn as_damage(error: Error) -> Result<String> {
+fn as_damage(error: Error) -> Result<String> {
     match error {
         Error::DamagedFile { what, .. } | Error::DamagedCommit { what, .. } => Ok(what),
         Error::DamagedContent { what, .. } => Ok(what),
@@ -179,19 +180,31 @@ impl Check<'_> {
     async fn file(&mut self, file: &LiveFile, progress: &dyn Progress) -> Result<()> {
         self.verified.files += 1;
         match self.hash(&file.path, progress).await? {
-            None => self.found_file(&file.path, "it is missing"),
+            None => self.found_data_file(file, "it is missing"),
             Some((_, size)) if size != file.size_bytes => {
-                self.found_file(
-                    &file.path,
-                    format!("it has {size} bytes, not {}", file.size_bytes),
-                );
+                let what = format!("it has {size} bytes, not {}", file.size_bytes);
+                self.found_data_file(file, &what);
             }
             Some((hash, _)) if hash != file.hash => {
-                self.found_file(&file.path, format!("it hashes to {hash}, not to {}", file.hash));
+                self.found_data_file(file, &format!("it hashes to {hash}, not to {}", file.hash));
             }
             Some(_) => {}
         }
         Ok(())
+    }
+
+    fn found_data_file(&mut self, file: &LiveFile, what: &str) {
+        let rows = match file.parts {
+            Parts::All => "rows",
+            Parts::Metadata => "names and versions",
+            Parts::Content => "contents",
+        };
+        let transactions = if file.from == file.to {
+            format!("transaction {}", file.from)
+        } else {
+            format!("transactions {} to {}", file.from, file.to)
+        };
+        self.found_file(&file.path, format!("{what}; it holds the {rows} of {transactions}"));
     }
 
     /// The hash and size of a file; `None` when it is missing.
@@ -347,28 +360,53 @@ impl Check<'_> {
         if self.inline.is_empty() {
             return Ok(());
         }
-        let mut versions = self.log.snapshot().scan_versions();
-        loop {
-            match versions.try_next().await {
-                Ok(None) => return Ok(()),
-                Ok(Some(version)) => {
-                    let row = version.row;
-                    let Some(hash) = row.hash else { continue };
-                    if row.inline
-                        && self.inline.contains(&fingerprint((row.node, row.version, hash)))
-                    {
-                        self.found(Finding::Content {
-                            node: row.node,
-                            version: row.version,
-                            path: None,
-                            what: "its bytes can not be read from any file".into(),
-                        });
-                    }
+        // Of the files that can not be read it has been found already.
+        let mut lost = Vec::new();
+        let take: fn(Block) -> Vec<_> = |block| block.versions;
+        for file in self.metadata_files() {
+            let look = |version: Stamped<crate::VersionRow>| {
+                let row = version.row;
+                let Some(hash) = row.hash else { return };
+                if row.inline && self.inline.contains(&fingerprint((row.node, row.version, hash))) {
+                    lost.push((row.node, row.version));
                 }
-                // That a file can not be read has been found already.
-                Err(error) => return as_damage(error).map(drop),
+            };
+            self.each_readable(&file, kind::VERSION, take, look).await?;
+        }
+        for (node, version) in lost {
+            let what = "its bytes can not be read from any file".into();
+            self.found(Finding::Content { node, version, path: None, what });
+        }
+        Ok(())
+    }
+
+    fn metadata_files(&self) -> Vec<LiveFile> {
+        self.log.snapshot().metadata_files().cloned().collect()
+    }
+
+    /// Looks at the rows of a kind in a file, as far as they can be read.
+    async fn each_readable<T>(
+        &self,
+        file: &LiveFile,
+        kind: &str,
+        take: fn(Block) -> Vec<Stamped<T>>,
+        look: impl FnMut(Stamped<T>),
+    ) -> Result<()> {
+        let mut look = look;
+        let footer = match self.log.reads.footer(file).await {
+            Ok(footer) => footer,
+            Err(error) => return as_damage(error).map(drop),
+        };
+        for (group, about) in footer.groups.iter().enumerate() {
+            if !about.may_have_metadata() || !about.may_have(kind) {
+                continue;
+            }
+            match self.log.reads.read_block(file, &footer, group).await {
+                Ok(block) => take(block).into_iter().for_each(&mut look),
+                Err(error) => drop(as_damage(error)?),
             }
         }
+        Ok(())
     }
 
     async fn content_file(&mut self, file: &LiveFile) -> Result<()> {
@@ -414,26 +452,25 @@ impl Check<'_> {
 
     /// Every name that stands for a file must have a node that is written.
     async fn names(&mut self) -> Result<()> {
-        let mut newest = HashMap::<u64, (NodeId, String, Option<u64>)>::new();
-        let mut links = self.log.snapshot().scan_links();
-        loop {
-            match links.try_next().await {
-                Ok(None) => break,
-                Ok(Some(link)) => {
-                    let row = link.row;
-                    let child = row.child.filter(|_| row.entry_type.is_file()).map(fingerprint);
-                    let key = fingerprint((row.parent, &row.name));
-                    if child.is_some_and(|child| !self.nodes.contains(&child)) {
-                        newest.insert(key, (row.parent, row.name, child));
-                    } else {
-                        newest.remove(&key);
-                    }
+        // The newest row of each name that is in doubt, or was.
+        let mut newest = HashMap::<u64, ((u64, u32), Option<(NodeId, String)>)>::new();
+        for file in self.metadata_files() {
+            let look = |link: Stamped<crate::LinkRow>| {
+                let order = link.order();
+                let row = link.row;
+                let child = row.child.filter(|_| row.entry_type.is_file()).map(fingerprint);
+                let key = fingerprint((row.parent, &row.name));
+                let doubtful = child.is_some_and(|child| !self.nodes.contains(&child));
+                let doubt = doubtful.then_some((row.parent, row.name));
+                match newest.get_mut(&key) {
+                    Some(known) if known.0 < order => *known = (order, doubt),
+                    Some(_) => {}
+                    None => drop(newest.insert(key, (order, doubt))),
                 }
-                // That a file can not be read has been found already.
-                Err(error) => return as_damage(error).map(drop),
-            }
+            };
+            self.each_readable(&file, kind::LINK, |block| block.links, look).await?;
         }
-        for (parent, name, _) in newest.into_values() {
+        for (parent, name) in newest.into_values().filter_map(|(_, doubt)| doubt) {
             let what = "nothing is known of the node that it stands for".into();
             self.found(Finding::Link { parent, name, what });
         }

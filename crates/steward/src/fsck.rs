@@ -4,16 +4,21 @@
 //! Damage is a finding, with the path and version it is about; the check goes
 //! on with what is readable. Nothing is changed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
+use std::ops::RangeInclusive;
+use std::path::Path;
 
 use futures::TryStreamExt as _;
+use oplog::{Salvage, Stamped, VersionRow};
 use tinyfs::{EntryType, Format, NodeId, Store as _, Version};
 use tlogfs::{ParquetExt as _, View};
 
+use crate::environment::Environment;
 use crate::history::Paths;
 use crate::pond::Pond;
 use crate::read_view::ReadView;
+use crate::salvage::{self, Child, Tree};
 use crate::{Error, Result};
 
 /// What a check found.
@@ -85,22 +90,20 @@ impl Pond {
             .verify(&self.environment.monitor, &mut |finding| found.push(finding))
             .await
             .map_err(Error::log("cannot check the log"))?;
-        let mut report = FsckReport {
-            log_files: verified.files,
-            contents: verified.contents,
-            large_files: verified.large_files,
-            transactions: verified.transactions,
-            bytes: verified.bytes,
-            ..FsckReport::default()
+        let mut report = FsckReport::of(&verified);
+        let files_are_damaged =
+            found.iter().any(|finding| matches!(finding, oplog::Finding::File { .. }));
+        let salvage = match files_are_damaged {
+            true => Some(salvage::open(self.path(), &self.environment).await?),
+            false => None,
         };
-        match Paths::of(view.snapshot()).await {
-            Ok(paths) => {
-                report.findings = found.into_iter().map(|f| from_log(f, Some(&paths))).collect();
+        match salvage.filter(|salvage| !salvage.damaged_rows().is_empty()) {
+            Some(salvage) => name_the_hit(&salvage, found, &mut report).await?,
+            None => {
+                let paths = Paths::of(view.snapshot()).await?;
+                let path_of = |node| paths.path(node);
+                report.findings.extend(found.into_iter().map(|one| from_log(one, path_of)));
                 check_tree(&view, &paths, &mut report).await;
-            }
-            Err(error) => {
-                report.findings = found.into_iter().map(|f| from_log(f, None)).collect();
-                report.findings.push(Finding::of_log(with_cause(&error)));
             }
         }
         if let Some((expected, tail)) = self.lost_tail(&log).await? {
@@ -111,8 +114,143 @@ impl Pond {
     }
 }
 
+impl Pond {
+    /// Checks what can be read of a pond whose log is too damaged to be opened.
+    ///
+    /// # Errors
+    /// As [`Pond::salvage`] for the pond that is read.
+    pub async fn fsck_unopened(dir: &Path, environment: &Environment) -> Result<FsckReport> {
+        let salvage = salvage::open(dir, environment).await?;
+        let mut found = salvage.findings().to_vec();
+        let verified = salvage
+            .verify(&environment.monitor, &mut |finding| {
+                if !found.contains(&finding) {
+                    found.push(finding);
+                }
+            })
+            .await
+            .map_err(Error::log("cannot check the log"))?;
+        let mut report = FsckReport::of(&verified);
+        name_the_hit(&salvage, found, &mut report).await?;
+        Ok(report)
+    }
+}
+
+impl FsckReport {
+    fn of(verified: &oplog::Verified) -> Self {
+        Self {
+            log_files: verified.files,
+            contents: verified.contents,
+            large_files: verified.large_files,
+            transactions: verified.transactions,
+            bytes: verified.bytes,
+            ..Self::default()
+        }
+    }
+}
+
+/// Puts findings, and the paths and versions that are hit by them, into the
+/// report, of a log of which some rows about names and versions are lost.
+async fn name_the_hit(
+    salvage: &Salvage,
+    found: Vec<oplog::Finding>,
+    report: &mut FsckReport,
+) -> Result<()> {
+    let reading = Error::log("cannot check the log");
+    let tree = Tree::of(salvage).await.map_err(&reading)?;
+    report.findings.extend(found.into_iter().map(|one| from_log(one, |node| tree.path(node))));
+    for range in salvage.lost_transactions() {
+        let which = salvage::transactions(range.clone());
+        report.findings.push(Finding::of_log(format!("{which}: not all of it can be read")));
+    }
+    let named: HashSet<_> = report.findings.iter().map(|f| (f.node, f.version)).collect();
+    if !salvage.unlisted_transactions().is_empty() {
+        let mut versions = salvage.versions();
+        while let Some(row) = versions.try_next().await.map_err(&reading)? {
+            let is_hit = |range: &RangeInclusive<u64>| range.contains(&row.txn_seq);
+            if row.row.version > 0 && salvage.unlisted_transactions().iter().any(is_hit) {
+                let (node, txn_seq) = (row.row.node, row.txn_seq);
+                let what = format!("the log has lost transaction {txn_seq}, which wrote it");
+                let path = tree.path(node);
+                report.findings.push(Finding {
+                    path,
+                    node: Some(node),
+                    version: Some(row.row.version),
+                    ..Finding::of_log(what)
+                });
+            }
+        }
+    }
+    let mut entries: Vec<_> =
+        tree.entries().map(|(parent, child)| (parent, child.clone())).collect();
+    entries.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));
+    report.nodes += entries.len() as u64;
+    if salvage.damaged_rows().iter().any(|damaged| damaged.may_be_about_names_in(tree.root())) {
+        report.findings.extend(names_in(salvage, tree.root(), "/"));
+    }
+    for (_, Child { node, entry_type, .. }) in entries {
+        let Some(path) = tree.path(node) else { continue };
+        report.findings.extend(names_in(salvage, node, &path));
+        for damaged in salvage.damaged_rows().iter().filter(|one| one.may_be_about(node)) {
+            let rows = salvage.versions_of(node).await.map_err(&reading)?;
+            let which = salvage::transactions(damaged.transactions());
+            let finding = |version, what| Finding {
+                path: Some(path.clone()),
+                node: Some(node),
+                version,
+                file: Some(damaged.path().to_owned()),
+                what,
+            };
+            let missing = missing(&rows, salvage.oldest() > 1);
+            if missing.is_empty() {
+                let what = if rows.is_empty() && entry_type.is_file() {
+                    "nothing can be read of it".to_owned()
+                } else {
+                    format!("what {which} wrote of it may be lost")
+                };
+                report.findings.push(finding(None, what));
+            }
+            for version in missing.into_iter().filter(|v| !named.contains(&(Some(node), Some(*v))))
+            {
+                report.findings.push(finding(Some(version), "it can not be read".to_owned()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Which names in a directory may be hit.
+fn names_in<'a>(
+    salvage: &'a Salvage,
+    node: NodeId,
+    path: &'a str,
+) -> impl Iterator<Item = Finding> + 'a {
+    let damaged = salvage.damaged_rows().iter();
+    damaged.filter(move |damaged| damaged.may_be_about_names_in(node)).map(move |damaged| {
+        let which = salvage::transactions(damaged.transactions());
+        Finding {
+            path: Some(path.to_owned()),
+            node: Some(node),
+            version: None,
+            file: Some(damaged.path().to_owned()),
+            what: format!("names that {which} wrote in it may be lost"),
+        }
+    })
+}
+
+/// The numbers below the highest known of which nothing is known.
+fn missing(rows: &[Stamped<VersionRow>], pruned: bool) -> Vec<u64> {
+    let mut known = BTreeSet::new();
+    for row in rows.iter().map(|row| &row.row).filter(|row| row.version > 0) {
+        known.extend(row.covers.map_or(row.version, |covers| covers.from_version)..=row.version);
+    }
+    let first = if pruned { known.first().copied().unwrap_or(1) } else { 1 };
+    let last = known.last().copied().unwrap_or(0);
+    (first..=last).filter(|number| !known.contains(number)).collect()
+}
+
 impl Finding {
-    fn of_log(what: String) -> Self {
+    pub(crate) fn of_log(what: String) -> Self {
         Self { path: None, node: None, version: None, file: None, what }
     }
 
@@ -128,8 +266,10 @@ impl Finding {
 }
 
 /// The log's finding, with paths for nodes.
-fn from_log(finding: oplog::Finding, paths: Option<&Paths>) -> Finding {
-    let path_of = |node| paths.and_then(|paths| paths.path(node));
+pub(crate) fn from_log(
+    finding: oplog::Finding,
+    path_of: impl Fn(NodeId) -> Option<String>,
+) -> Finding {
     match finding {
         oplog::Finding::File { path, what } => {
             Finding { file: Some(path), ..Finding::of_log(what) }
@@ -262,7 +402,7 @@ async fn check_parquet(
 }
 
 /// An error and its causes, on one line.
-fn with_cause(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_cause(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

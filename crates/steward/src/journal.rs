@@ -106,6 +106,12 @@ impl Journal {
         self.control.remove(INTERRUPTED)
     }
 
+    /// Who looked without the writer's lock was told of interrupted work. That
+    /// it is told again where nothing can be written is no harm.
+    pub(crate) fn told_of_interrupted(&self) {
+        self.note(self.forget_interrupted());
+    }
+
     /// How upkeep went.
     pub(crate) fn upkeep(&self) -> Upkeep {
         self.read(UPKEEP).unwrap_or_default()

@@ -62,8 +62,14 @@ impl Pond {
     ) -> Result<RecoveryReport> {
         let layout = Layout::new(dir);
         must_be_pond(&layout)?;
-        let wait = Duration::from_secs(60);
-        let lock = WriterLock::take(&layout, "pond recover", wait, &environment).await?;
+        // Looking waits for nobody.
+        let lock = match options.accept_loss {
+            true => {
+                let wait = Duration::from_secs(60);
+                Some(WriterLock::take(&layout, "pond recover", wait, &environment).await?)
+            }
+            false => None,
+        };
         let mut report = RecoveryReport::default();
         let location = Location::Local(layout.data());
         let options_of_log = environment.log_options();
@@ -89,9 +95,18 @@ impl Pond {
     async fn settle(&self, options: RecoverOptions, report: &mut RecoveryReport) -> Result<()> {
         let log = self.newest().await?;
         report.newest = Some(log.head().txn_seq);
-        self.journal.note_interrupted();
         report.interrupted = self.journal.interrupted();
-        self.journal.forget_interrupted()?;
+        // What is under way is cut short when nobody is at it; the next writer
+        // notes that.
+        if options.accept_loss || WriterLock::is_free(&self.layout) {
+            report.interrupted.extend(self.journal.under_way());
+        }
+        if options.accept_loss {
+            self.journal.note_interrupted();
+            self.journal.forget_interrupted()?;
+        } else {
+            self.journal.told_of_interrupted();
+        }
         report.lost_tail = self.lost_tail(&log).await?;
         if report.lost_tail.is_some() {
             if options.accept_loss {

@@ -18,17 +18,25 @@ const FILE: &str = "watermark.json";
 pub(crate) struct Watermark {
     pub(crate) txn_seq: u64,
     pub(crate) hash: String,
+    /// Over the other two: a watermark that is damaged must not make a whole
+    /// log look as if its tail were lost.
+    sum: String,
 }
 
 impl Watermark {
     pub(crate) fn new(txn_seq: u64, hash: ContentHash) -> Self {
-        Self { txn_seq, hash: hash.to_string() }
+        let hash = hash.to_string();
+        Self { txn_seq, sum: sum(txn_seq, &hash), hash }
     }
 
     /// The watermark of this replica. One that can not be read (a power cut
     /// may have torn it, for it is not worth a sync) is as good as none.
     pub(crate) fn load(control: &Control) -> Option<Self> {
-        match control.read_json(FILE) {
+        match control.read_json::<Self>(FILE) {
+            Ok(Some(watermark)) if watermark.sum != sum(watermark.txn_seq, &watermark.hash) => {
+                diagnostics::log_warn!("the watermark is left aside: it is damaged");
+                None
+            }
             Ok(watermark) => watermark,
             Err(error @ (Error::BadSettings { .. } | Error::Io { .. })) => {
                 diagnostics::log_warn!("the watermark is left aside: {error}", error);
@@ -61,4 +69,8 @@ impl Watermark {
         // A prune may have dropped that transaction's row; then it can not differ.
         hash.filter(|hash| hash.to_string() != self.hash).map(|_| TailFound::Other)
     }
+}
+
+fn sum(txn_seq: u64, hash: &str) -> String {
+    ContentHash::of(format!("{txn_seq} {hash}").as_bytes()).to_string()
 }

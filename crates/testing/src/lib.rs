@@ -13,6 +13,7 @@
 pub mod data;
 mod dice;
 pub mod fault;
+pub mod old_pond;
 mod pond;
 mod repository;
 pub mod sample;

@@ -30,7 +30,7 @@ mod view;
 pub use error::{BoxError, Error, Result};
 pub use parquet_ext::{Batches, ParquetExt};
 pub use parquet_sink::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
-pub use parquet_write_ext::{BatchStream, ParquetWriteExt, Written};
+pub use parquet_write_ext::{BatchStream, Look, ParquetWriteExt, Written};
 pub use series::order::{ORDER, Order};
 pub use series::time_column::implied_unit;
 pub use transaction::Transaction;

@@ -55,6 +55,18 @@ pub struct Written {
     pub below_floor: u64,
 }
 
+/// How much of a Parquet file that is taken in as it came is read first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Look {
+    /// The footer, and for a series its time column.
+    #[default]
+    Times,
+    /// Every value of every column: what does not decode is refused. (A changed
+    /// bit that decodes to another value can not be seen; Parquet has no sums
+    /// that every writer fills in.)
+    Everything,
+}
+
 /// Writing of tables and series through a file system.
 #[async_trait]
 pub trait ParquetWriteExt {
@@ -87,12 +99,27 @@ pub trait ParquetWriteExt {
     ) -> Result<Written>;
 
     /// Takes a Parquet file in, byte for byte, as the next version of a table
-    /// or series, after it was looked at.
+    /// or series, after a look at its footer and, for a series, at its times.
     ///
     /// # Errors
     /// As [`ParquetWriteExt::append_series`], and [`Error::NotParquet`].
     async fn take_parquet(
         &self,
+        path: &str,
+        entry_type: EntryType,
+        spec: Option<SeriesSpec>,
+        bytes: &mut (dyn AsyncRead + Send + Unpin),
+    ) -> Result<Written> {
+        self.take_parquet_after(Look::Times, path, entry_type, spec, bytes).await
+    }
+
+    /// The same, after as long a look as is wished for.
+    ///
+    /// # Errors
+    /// As [`ParquetWriteExt::take_parquet`].
+    async fn take_parquet_after(
+        &self,
+        look: Look,
         path: &str,
         entry_type: EntryType,
         spec: Option<SeriesSpec>,
@@ -153,8 +180,9 @@ impl<S: WriteStore + ?Sized> ParquetWriteExt for Fs<S> {
         target.name(self, content, None, rows).await
     }
 
-    async fn take_parquet(
+    async fn take_parquet_after(
         &self,
+        look: Look,
         path: &str,
         entry_type: EntryType,
         spec: Option<SeriesSpec>,
@@ -167,7 +195,7 @@ impl<S: WriteStore + ?Sized> ParquetWriteExt for Fs<S> {
         let content = keep_bytes(self, path, bytes).await?;
         // The decoder is not ours and the bytes are not either: a panic in it
         // is one more way of not being Parquet.
-        let looked_at = std::panic::AssertUnwindSafe(target.look_at(self, content.clone()))
+        let looked_at = std::panic::AssertUnwindSafe(target.look_at(self, content.clone(), look))
             .catch_unwind()
             .await;
         let (watch, rows) = looked_at.unwrap_or_else(|_| {
@@ -273,12 +301,13 @@ impl<'a> Destination<'a> {
         Ok(TimeWatch::new(self.path, &spec.time_column, step, spec.floor_us))
     }
 
-    /// Looks at a Parquet that has arrived: its footer, and for a series its
-    /// whole time column.
+    /// Looks at a Parquet that has arrived: its footer, for a series its whole
+    /// time column, and all other columns when that is asked for.
     async fn look_at<S: WriteStore + ?Sized>(
         &self,
         fs: &Fs<S>,
         content: Content,
+        look: Look,
     ) -> Result<(Option<TimeWatch>, u64)> {
         let builder =
             open(self.path, Arc::new(Unnamed { store: Arc::clone(fs.store()), content })).await?;
@@ -288,31 +317,44 @@ impl<'a> Destination<'a> {
                 source: "its footer claims a negative number of rows".into(),
             }
         })?;
-        if self.entry_type != EntryType::Series {
+        let (mut watch, time) = if self.entry_type == EntryType::Series {
+            let watch = self.check(fs, builder.schema()).await?;
+            let column = builder.schema().index_of(&self.spec_of()?.time_column);
+            (Some(watch), Some(column.map_err(|source| arrow_error(self.path, source))?))
+        } else {
             schema::check_names(self.path, builder.schema())?;
+            (None, None)
+        };
+        let columns = match look {
+            Look::Times => time.into_iter().collect(),
+            Look::Everything => (0..builder.schema().fields().len()).collect::<Vec<_>>(),
+        };
+        if columns.is_empty() {
             return Ok((None, rows));
         }
-        let mut watch = self.check(fs, builder.schema()).await?;
-        let column = &self.spec_of()?.time_column;
-        let index =
-            builder.schema().index_of(column).map_err(|source| arrow_error(self.path, source))?;
-        let mask = ProjectionMask::roots(builder.parquet_schema(), [index]);
-        let mut times = builder
+        // Where the time stands among the columns that are read.
+        let time = time.map(|time| if look == Look::Times { 0 } else { time });
+        let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
+        let mut batches = builder
             .with_projection(mask)
             .with_batch_size(BATCH_ROWS)
             .build()
             .map_err(|source| not_parquet(self.path, source))?;
-        while let Some(batch) = times.next().await {
+        let mut found = 0;
+        while let Some(batch) = batches.next().await {
             let batch = batch.map_err(|source| not_parquet(self.path, source))?;
-            watch.see(batch.column(0))?;
+            found += batch.num_rows() as u64;
+            if let (Some(watch), Some(time)) = (&mut watch, time) {
+                watch.see(batch.column(time))?;
+            }
         }
-        if watch.rows() != rows {
+        if found != rows {
             return Err(Error::NotParquet {
                 path: self.path.to_owned(),
-                source: format!("its footer claims {rows} rows but it has {}", watch.rows()).into(),
+                source: format!("its footer claims {rows} rows but it has {found}").into(),
             });
         }
-        Ok((Some(watch), rows))
+        Ok((watch, rows))
     }
 
     /// Names finished content as the next version.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
-use steward::{Finding, FsckReport};
+use steward::{Finding, FsckReport, Pond};
 
 use crate::args::ListFormatArg;
 use crate::context::Context;
@@ -47,7 +47,7 @@ struct ShownReport {
 
 /// Something that is wrong.
 #[derive(Debug, Serialize)]
-struct ShownFinding {
+pub(super) struct ShownFinding {
     /// The path it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
@@ -60,7 +60,7 @@ struct ShownFinding {
     /// What is wrong.
     what: String,
     #[serde(skip)]
-    sentence: String,
+    pub(super) sentence: String,
 }
 
 impl From<Finding> for ShownFinding {
@@ -89,29 +89,6 @@ impl From<FsckReport> for ShownReport {
     }
 }
 
-impl ShownReport {
-    /// Of a pond whose log is too damaged to be opened: what hinders.
-    fn unopened(error: &CommandError) -> Self {
-        let sentence = error.texts().join(": ");
-        let finding = ShownFinding {
-            path: None,
-            version: None,
-            file: None,
-            what: sentence.clone(),
-            sentence,
-        };
-        Self {
-            sound: false,
-            log_files: 0,
-            contents: 0,
-            large_files: 0,
-            transactions: 0,
-            bytes: 0,
-            damage: vec![finding],
-        }
-    }
-}
-
 /// Checks it.
 pub(crate) async fn run(context: &Context, args: &FsckArgs) -> Result<()> {
     let shown = match context.open().await {
@@ -119,7 +96,16 @@ pub(crate) async fn run(context: &Context, args: &FsckArgs) -> Result<()> {
             let report = pond.fsck().await.or_fail(|| "cannot check the pond".to_owned())?;
             ShownReport::from(report)
         }
-        Err(error) if error.is_damage() => ShownReport::unopened(&error),
+        // What is left can be checked without opening it.
+        Err(error) if error.is_damage() => {
+            let report = Pond::fsck_unopened(context.pond_dir()?, context.environment()).await;
+            let mut report = report.or_fail(|| "cannot check the pond".to_owned())?;
+            if report.findings.is_empty() {
+                return Err(error);
+            }
+            report.findings.dedup();
+            ShownReport::from(report)
+        }
         Err(error) => return Err(error),
     };
     print_object(args.format.format, &shown, |out, shown| {
@@ -142,5 +128,6 @@ pub(crate) async fn run(context: &Context, args: &FsckArgs) -> Result<()> {
         "damage found in {}",
         quantity::counted(shown.damage.len() as u64, "place")
     ))
-    .hint("what is not named above can be read; copy it out, or restore a backup"))
+    .hint("what is not named above can be read")
+    .hint("`pond recover --salvage DIR` makes a new pond of all that can be read; or restore a backup"))
 }

@@ -11,7 +11,7 @@ use query::format::{OpenedSource, TableKind};
 use tinyfs::{
     EntryType, Fs, NewVersion, NodePath, Reader, SeriesSpec, Target, VerifiedReader, WriteStore,
 };
-use tlogfs::{ParquetWriteExt as _, Written};
+use tlogfs::{Look, ParquetWriteExt as _, Written};
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::CopyArgs;
@@ -43,12 +43,13 @@ pub(super) async fn run(
         return report::dry_run(context, &view.fs, &steps).await;
     }
     drop(view);
+    let look = if args.check { Look::Everything } else { Look::Times };
     let copied = context
         .write(async |fs| {
             let mut copied = Vec::with_capacity(steps.len());
             for step in &steps {
                 let done =
-                    apply(context, fs, step).await.map_err(|error| explain(error, step.to()))?;
+                    apply(context, fs, step, look).await.map_err(|error| explain(error, step.to()))?;
                 copied.extend(done);
             }
             Ok(copied)
@@ -69,7 +70,12 @@ fn explain(error: CommandError, to: &str) -> CommandError {
     }
 }
 
-async fn apply(context: &Context, fs: &Fs<dyn WriteStore>, step: &Step) -> Result<Option<Copied>> {
+async fn apply(
+    context: &Context,
+    fs: &Fs<dyn WriteStore>,
+    step: &Step,
+    look: Look,
+) -> Result<Option<Copied>> {
     match step {
         Step::Directory(to) => {
             fs.create_dir_all(to).await.or_fail(|| format!("cannot make `{to}`"))?;
@@ -98,7 +104,7 @@ async fn apply(context: &Context, fs: &Fs<dyn WriteStore>, step: &Step) -> Resul
             let mut stream = Counted { inner: file, progress };
             let spec = declare.spec.clone();
             let written = fs
-                .take_parquet(to, entry_type(*kind), spec, &mut stream)
+                .take_parquet_after(look, to, entry_type(*kind), spec, &mut stream)
                 .await
                 .or_fail(|| format!("cannot copy `{}` to `{to}`", show(from)))?;
             declare_floor(fs, to, declare).await?;

@@ -71,6 +71,13 @@ pub(crate) struct CopyArgs {
     /// Say what would be copied and stop there
     #[arg(short = 'n', long)]
     dry_run: bool,
+    /// Parquet that is kept as it came: decode every column before it is taken
+    ///
+    /// Without it the footer is read, and for a series the time column. A changed
+    /// bit that still decodes can not be seen: Parquet files carry no sums of
+    /// their values.
+    #[arg(long)]
+    check: bool,
     /// Going out: files keep their path below this directory
     #[arg(long, value_name = "DIR")]
     strip_prefix: Option<String>,

@@ -29,6 +29,10 @@ pub(super) async fn run(
     sources: Vec<Operand>,
     dest: Operand,
 ) -> Result<()> {
+    if args.check {
+        return Err(CommandError::usage("--check is for copying into the pond")
+            .hint("what leaves the pond is always compared with its hash"));
+    }
     let paths = sources.into_iter().map(pond_path).collect::<Result<Vec<_>>>()?;
     let view = context.read(args.as_of.as_of).await?;
     match dest {
