@@ -110,12 +110,8 @@ impl Pond {
         report.lost_tail = self.lost_tail(&log).await?;
         if report.lost_tail.is_some() {
             if options.accept_loss {
-                let head = log.head();
-                if head.txn_seq == 0 {
-                    Watermark::forget(&self.control)?;
-                } else {
-                    Watermark::new(head.txn_seq, head.hash).store_durable(&self.control)?;
-                }
+                // The next commit sets another.
+                Watermark::forget(&self.control)?;
             } else {
                 report.needs_consent = true;
             }

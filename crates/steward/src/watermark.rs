@@ -50,8 +50,8 @@ impl Watermark {
         control.write_hint(FILE, self)
     }
 
-    /// Stores what an operator has agreed to: a power cut must not bring back
-    /// what was there and ask again.
+    /// Stores one that does not follow from the one before: a power cut must
+    /// not bring back what an operator has agreed to forget, and ask again.
     pub(crate) fn store_durable(&self, control: &Control) -> Result<()> {
         control.write_durable(FILE, self)
     }

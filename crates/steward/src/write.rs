@@ -195,7 +195,8 @@ impl Pond {
         if changes.links.is_empty() && changes.versions.is_empty() {
             return Ok(Commit::Nothing);
         }
-        if locked.log.head().txn_seq == 0 {
+        let before = locked.log.head();
+        if before.txn_seq == 0 {
             self.sync_names()?;
         }
         // From here on it may be committed even if nobody waits for the answer
@@ -214,7 +215,16 @@ impl Pond {
         };
         // The commit stands whatever becomes of the watermark.
         let Committed { txn_seq, hash, .. } = committed;
-        if let Err(error) = Watermark::new(txn_seq, hash).store(&self.control) {
+        let watermark = Watermark::new(txn_seq, hash);
+        // After a recovery there is none, and perhaps not for certain.
+        let follows = Watermark::load(&self.control)
+            .is_some_and(|last| last == Watermark::new(before.txn_seq, before.hash));
+        let stored = if follows {
+            watermark.store(&self.control)
+        } else {
+            watermark.store_durable(&self.control)
+        };
+        if let Err(error) = stored {
             diagnostics::log_debug!("the watermark is behind: {error}", error);
         }
         Ok(Commit::Committed { txn_seq })

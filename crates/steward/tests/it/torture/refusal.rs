@@ -77,10 +77,11 @@ pub(super) async fn refusal(rehearsed: &Rehearsed, fault: Fault, cause: Cause) -
             assert!(text.contains(&named), "`{text}` does not name `{named}`");
             assert!(!text.contains("panic"), "{text}");
             match error {
-                Error::NotCommitted { .. } => assert_eq!(reached, 0, "{text}"),
+                // Upkeep is many transactions, of which this is one.
+                Error::NotCommitted { .. } => assert!(reached + 1 < states.len(), "{text}"),
                 Error::Unknown { txn_id, .. } => {
                     let found = seen.whole().transactions.iter().any(|t| t.txn_id == *txn_id);
-                    assert_eq!(found, reached > 0, "{text}");
+                    assert!(found || reached + 1 < states.len(), "{text}");
                 }
                 _ => {}
             }
@@ -97,6 +98,6 @@ pub(super) async fn refusal(rehearsed: &Rehearsed, fault: Fault, cause: Cause) -
         }
     };
     let left = place.medium.after_power_loss(Survival::Synced);
-    assert_eq!(Seen::of_tree(&left).await, after, "after a power cut as well");
+    Seen::of_tree(&left).await.agrees(&after);
     place.strike()
 }

@@ -82,6 +82,15 @@ impl Seen {
         Self::of(&place.pond()).await
     }
 
+    /// Checks that nothing acknowledged differs. A setting that was chosen
+    /// without an answer may be there or not.
+    pub(super) fn agrees(&self, after: &Self) {
+        let but_for_settings = |seen: &Self| {
+            Self::Whole(Arc::new(Whole { settings: Vec::new(), ..seen.whole().clone() }))
+        };
+        assert_eq!(but_for_settings(self), but_for_settings(after), "after a power cut as well");
+    }
+
     pub(super) fn whole(&self) -> &Whole {
         match self {
             Self::Whole(whole) => whole,
