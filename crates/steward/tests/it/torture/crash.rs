@@ -13,7 +13,7 @@ async fn a_death_at_any_operation_leaves_the_state_before_or_after() {
     for case in Case::ALL {
         let rehearsed = Rehearsed::new(case).await;
         survey.turn_to(&rehearsed);
-        for at in chosen(&rehearsed.trace, case.commits(), 6) {
+        for at in chosen(&rehearsed.trace, case.commits(), 5) {
             let op = rehearsed.trace.get(at);
             let is_write = op.is_some_and(|op| op.kind == OpKind::Write);
             for half in [false, true] {

@@ -14,7 +14,7 @@ async fn a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged() {
     for case in Case::ALL {
         let rehearsed = Rehearsed::new(case).await;
         survey.turn_to(&rehearsed);
-        for (nth, at) in chosen(&rehearsed.trace, case.commits(), 6).into_iter().enumerate() {
+        for (nth, at) in chosen(&rehearsed.trace, case.commits(), 5).into_iter().enumerate() {
             let seeded = Survival::Seeded(at as u64);
             let kinds = [Survival::Synced, seeded, Survival::NamesWithoutBytes];
             let survivals = match long() {

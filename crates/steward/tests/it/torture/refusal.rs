@@ -14,7 +14,7 @@ async fn a_refusal_of_any_operation_is_told_and_loses_nothing() {
     for case in Case::ALL {
         let rehearsed = Rehearsed::new(case).await;
         survey.turn_to(&rehearsed);
-        for (nth, at) in chosen(&rehearsed.trace, case.commits(), 6).into_iter().enumerate() {
+        for (nth, at) in chosen(&rehearsed.trace, case.commits(), 5).into_iter().enumerate() {
             let Some(op) = rehearsed.trace.get(at) else { continue };
             for (which, cause) in Cause::ALL.into_iter().enumerate() {
                 for lasting in [false, true] {
@@ -42,7 +42,7 @@ async fn a_lost_answer_is_resolved_by_reading_back() {
     for case in Case::ALL {
         let rehearsed = Rehearsed::new(case).await;
         survey.turn_to(&rehearsed);
-        for at in chosen(&rehearsed.trace, case.commits(), 6) {
+        for at in chosen(&rehearsed.trace, case.commits(), 5) {
             let Some(op) = rehearsed.trace.get(at) else { continue };
             let what = format!("{case:?}, answer lost at {at} ({op})");
             let fault = Fault::LostAnswer { at };

@@ -60,7 +60,7 @@ pub(super) fn chosen(trace: &[Op], commits: fn(&Op) -> bool, limit: usize) -> Ve
         .iter()
         .enumerate()
         .filter(|(_, op)| commits(op))
-        .flat_map(|(at, _)| [at, at + 1, at + 2])
+        .flat_map(|(at, _)| [at, at + 1])
         .collect();
     // The first and the last commit tell most.
     if chosen.len() > limit / 2 {
