@@ -91,7 +91,7 @@ pub enum Error {
         found: TailFound,
     },
     /// The transaction was not committed and left nothing.
-    #[error("nothing was changed: the transaction could not be committed")]
+    #[error("the transaction could not be committed and changed nothing")]
     NotCommitted {
         /// The cause.
         #[source]
