@@ -540,6 +540,20 @@ impl<'a> BatchReader<'a> {
         })
     }
 
+    /// Whether a row is this content; its bytes are not looked at.
+    pub(crate) fn is_content(
+        &self,
+        row: usize,
+        node: NodeId,
+        version: u64,
+        hash: ContentHash,
+    ) -> Result<bool> {
+        Ok(self.kind(row)? == kind::CONTENT
+            && self.required::<NodeId>(at::NODE, row)? == node
+            && self.required_long(at::VERSION, row)? == version
+            && self.required::<ContentHash>(at::HASH, row)? == hash)
+    }
+
     pub(crate) fn content(&self, row: usize) -> Result<ContentRow> {
         let bytes = self
             .column(at::CONTENT)?

@@ -528,10 +528,8 @@ impl DeltaLog {
             created_us: 0,
             format_version: FORMAT_VERSION,
         });
-        let nothing = || Horizon {
-            oldest: 0,
-            anchor: crate::canonical::origin_hash(identity.pond_id),
-        };
+        let nothing =
+            || Horizon { oldest: 0, anchor: crate::canonical::origin_hash(identity.pond_id) };
         let horizon = replay.horizon.unwrap_or_else(nothing);
         let mut files: Vec<_> = replay.files.into_values().collect();
         sort_files(&mut files);

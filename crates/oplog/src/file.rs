@@ -1,8 +1,8 @@
 //! The data files of the log: what is known of each, and how one is written.
 //!
 //! Every file has the same shape inside: the transaction rows, then links by
-//! directory and name, then versions by node, then contents by node and
-//! version. Row groups are limited by rows and bytes, contents are in row
+//! directory and name, then versions by node, then such links and versions that
+//! those before supersede, then contents by node and version. Row groups are limited by rows and bytes, contents are in row
 //! groups of their own and have no statistics on their bytes, so that reading
 //! names never touches contents.
 
@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use tinyfs::ContentHash;
@@ -25,7 +27,11 @@ use crate::sections::{Sections, Summing};
 use crate::{Error, LinkRow, Result, Stamped, TransactionRow, VersionRow};
 
 /// Rows of metadata in a row group: what a lookup in a compacted file reads.
-pub(crate) const GROUP_ROWS: usize = 8_192;
+pub(crate) const GROUP_ROWS: usize = 4_096;
+/// Rows of metadata in a piece of a row group: what a lookup decodes.
+const PIECE_ROWS: usize = 512;
+/// Bytes of content in a page: what reading one content decodes.
+const PAGE_BYTES: usize = 64 << 10;
 /// Bytes of content in a row group, before compression.
 pub(crate) const GROUP_BYTES: usize = 1 << 20;
 
@@ -175,21 +181,34 @@ impl LiveFile {
     }
 }
 
+/// The key in a file's footer that says which row group is the first of its
+/// history; without it there is none.
+pub(crate) const HISTORY: &str = "pond.history";
+
 fn properties() -> WriterProperties {
     let content = ColumnPath::from(columns::CONTENT);
-    WriterProperties::builder()
+    let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_statistics_enabled(EnabledStatistics::None)
         .set_max_row_group_row_count(Some(GROUP_ROWS * 2))
-        .set_column_dictionary_enabled(content.clone(), false)
-        .set_column_statistics_enabled(content, EnabledStatistics::None)
-        .set_created_by("duckpond".to_owned())
-        .build()
+        .set_data_page_row_count_limit(PIECE_ROWS)
+        .set_write_batch_size(PIECE_ROWS)
+        .set_data_page_size_limit(PAGE_BYTES)
+        .set_column_dictionary_enabled(content, false)
+        .set_created_by("duckpond".to_owned());
+    // What lookups go by, for each piece of a row group.
+    for column in ["txn_seq", columns::KIND, columns::NODE, "name", "version", "ended"] {
+        properties = properties
+            .set_column_statistics_enabled(ColumnPath::from(column), EnabledStatistics::Page);
+    }
+    properties.build()
 }
 
 enum Message {
     Batch(RecordBatch),
     EndGroup,
+    /// Row groups from here on are history.
+    BeginHistory,
     Finish,
 }
 
@@ -278,6 +297,12 @@ impl FileWriter {
             self.end_group().await?;
         }
         Ok(())
+    }
+
+    /// What comes now are rows that other rows of the file supersede.
+    pub(crate) async fn begin_history(&mut self) -> Result<()> {
+        self.end_group().await?;
+        self.send(Message::BeginHistory).await
     }
 
     async fn advance(&mut self, bytes: usize) -> Result<()> {
@@ -375,8 +400,12 @@ fn write_file(
         hasher: blake3::Hasher::new(),
         parts: Summing::default(),
     };
-    let mut writer = ArrowWriter::try_new(sink, schema(), Some(properties())).map_err(parquet)?;
+    let options =
+        ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(sink, schema(), options).map_err(parquet)?;
     let mut rows = 0;
+    let mut groups = 0;
+    let mut history = None;
     loop {
         match messages.blocking_recv() {
             Some(Message::Batch(batch)) => {
@@ -388,11 +417,17 @@ fn write_file(
                 // Parquet's writer has a buffer of its own.
                 writer.sync().map_err(io)?;
                 writer.inner_mut().parts.end_part();
+                groups += 1;
             }
+            Some(Message::BeginHistory) => history = Some(groups),
             Some(Message::Finish) => break,
             // Dropped: nobody waits for the answer.
             None => return Err(Error::BadChanges { what: "the file was abandoned".into() }),
         }
+    }
+    // Without rows in it there is no history.
+    if let Some(first) = history.filter(|first| *first < groups) {
+        writer.append_key_value_metadata(KeyValue::new(HISTORY.to_owned(), first.to_string()));
     }
     let sink = writer.into_inner().map_err(parquet)?;
     let HashingFile { out, hasher, parts } = sink;

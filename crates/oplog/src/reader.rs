@@ -1,14 +1,22 @@
 //! Reading data files: footers, groups of metadata rows, groups of contents.
 //!
-//! A footer is read once and kept, a row group is read when a lookup needs it
-//! and kept while there is room. Groups are chosen by the least and greatest
-//! node (and version) that the footer states, so that a lookup in a compacted
-//! file reads what it needs, and names are read without contents.
+//! A footer is read once and kept. A row group consists of pieces of a few
+//! hundred rows; a piece is decoded when a lookup needs it, only the columns of
+//! the kind of rows that are looked for, and kept while there is room. Groups
+//! and pieces are chosen by the least and greatest node, version and
+//! transaction that the footer states. So what a lookup costs does not grow
+//! with the file it looks into, and names are read without contents.
+//!
+//! Rows that rows of the same file supersede are in groups of their own, the
+//! history of the file. Who sees all transactions of a file needs none of it.
 
-use std::ops::Range;
+use std::collections::BTreeMap;
+use std::ops::{Range, RangeInclusive};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -16,22 +24,30 @@ use futures::{FutureExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::metadata::{
+    PageIndexPolicy, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader,
+    ParquetStatisticsPolicy, RowGroupMetaData,
+};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
 use tinyfs::{ContentHash, NodeId};
 
 use crate::cache::Cache;
-use crate::columns::{self, BatchReader, ContentRow, kind};
-use crate::file::LiveFile;
+use crate::columns::{self, BatchReader, ContentRow, at, kind};
+use crate::file::{HISTORY, LiveFile};
 use crate::{Error, LinkRow, Result, Stamped, TransactionRow, VersionRow};
 
 /// How much of a file's end is read at once in the hope that it is the footer.
-const FOOTER_GUESS: u64 = 16 * 1024;
+const FOOTER_GUESS: u64 = 64 * 1024;
 
-/// Metadata rows of one row group, each kind ordered for lookups.
+/// Groups of content up to this are read whole: looking for one row takes two reads.
+const SMALL_GROUP_BYTES: u64 = 64 * 1024;
+
+/// Metadata rows of a row group or a piece of one, each kind ordered for
+/// lookups.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
     pub(crate) transactions: Vec<Stamped<TransactionRow>>,
@@ -42,10 +58,15 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    fn read(file: &str, batch: &RecordBatch, block: &mut Self) -> Result<()> {
+    /// Takes the rows of a batch, or those of one kind.
+    fn read(file: &str, batch: &RecordBatch, only: Option<&str>, block: &mut Self) -> Result<()> {
         let reader = BatchReader::new(file, batch);
         for row in 0..batch.num_rows() {
-            match reader.kind(row)? {
+            let kind = reader.kind(row)?;
+            if only.is_some_and(|only| only != kind) {
+                continue;
+            }
+            match kind {
                 kind::LINK => block.links.push(reader.stamp(row, reader.link(row)?)?),
                 kind::VERSION => block.versions.push(reader.stamp(row, reader.version(row)?)?),
                 kind::TRANSACTION => {
@@ -103,37 +124,87 @@ pub(crate) fn content_key(content: &Stamped<ContentRow>) -> (NodeId, u64, (u64, 
     (content.row.node, content.row.version, content.order())
 }
 
-/// What a footer says of a row group.
-#[derive(Debug)]
-pub(crate) struct Group {
+/// What a footer says of the rows of a row group, or of a piece of one. What it
+/// does not say is `None`, and then they may be about anything.
+#[derive(Clone, Debug)]
+pub(crate) struct About {
+    /// Where they are in the row group.
+    rows: Range<usize>,
     kinds: Option<(String, String)>,
     nodes: Option<(NodeId, NodeId)>,
+    /// A bound, not the very names: long ones are cut.
+    names: Option<(String, String)>,
     versions: Option<(i64, i64)>,
+    transactions: Option<(i64, i64)>,
+    ended_max_us: Option<i64>,
 }
 
-impl Group {
-    fn read(group: &RowGroupMetaData, columns: &Positions) -> Self {
-        let text = |column: usize| -> Option<(String, String)> {
-            let Some(Statistics::ByteArray(range)) = group.column(column).statistics() else {
-                return None;
-            };
-            let text = |bytes: &parquet::data_type::ByteArray| {
-                std::str::from_utf8(bytes.data()).ok().map(str::to_owned)
-            };
-            Some((text(range.min_opt()?)?, text(range.max_opt()?)?))
+impl About {
+    fn of_group(group: &RowGroupMetaData) -> Self {
+        let statistics = |column: usize| group.columns().get(column)?.statistics();
+        let text = |column: usize| {
+            let Some(Statistics::ByteArray(range)) = statistics(column) else { return None };
+            Some((text(range.min_opt()?.data())?, text(range.max_opt()?.data())?))
         };
-        let versions = match group.column(columns.version).statistics() {
+        let long = |column: usize| match statistics(column) {
             Some(Statistics::Int64(range)) => {
                 range.min_opt().copied().zip(range.max_opt().copied())
             }
             _ => None,
         };
         Self {
-            kinds: text(columns.kind),
-            nodes: text(columns.node)
-                .and_then(|(min, max)| Some((min.parse().ok()?, max.parse().ok()?))),
-            versions,
+            rows: 0..usize::try_from(group.num_rows()).unwrap_or(0),
+            kinds: text(at::KIND),
+            nodes: text(at::NODE).and_then(nodes),
+            names: text(at::NAME),
+            versions: long(at::VERSION),
+            transactions: long(at::TXN_SEQ),
+            ended_max_us: long(at::ENDED).map(|(_, max)| max),
         }
+    }
+
+    /// The pieces of a row group: where its columns begin their pages. Without
+    /// an index of pages it is one piece.
+    fn of_pieces(whole: &Self, group: usize, metadata: &ParquetMetaData) -> Vec<Self> {
+        let indexes = metadata.column_index().and_then(|groups| groups.get(group));
+        let offsets = metadata.offset_index().and_then(|groups| groups.get(group));
+        let (Some(indexes), Some(offsets)) = (indexes, offsets) else {
+            return vec![whole.clone()];
+        };
+        let starts = |column: usize| -> Option<Vec<usize>> {
+            let pages = offsets.get(column)?.page_locations();
+            pages.iter().map(|page| usize::try_from(page.first_row_index).ok()).collect()
+        };
+        let Some(firsts) = starts(at::TXN_SEQ) else { return vec![whole.clone()] };
+        let ascend = firsts.windows(2).all(|pair| pair[0] < pair[1]);
+        if !ascend || firsts.first() != Some(&0) || firsts.last() >= Some(&whole.rows.end) {
+            return vec![whole.clone()];
+        }
+        // A column with other pages says nothing of these pieces.
+        let index = |column: usize| {
+            let index = indexes.get(column)?;
+            let fits = starts(column).as_ref() == Some(&firsts)
+                && index.num_pages() == firsts.len() as u64;
+            fits.then_some(index)
+        };
+        let (kinds, ids, names) = (index(at::KIND), index(at::NODE), index(at::NAME));
+        let (versions, transactions) = (index(at::VERSION), index(at::TXN_SEQ));
+        let ended = index(at::ENDED);
+        let ends = firsts.iter().skip(1).copied().chain([whole.rows.end]);
+        firsts
+            .iter()
+            .zip(ends)
+            .enumerate()
+            .map(|(page, (first, end))| Self {
+                rows: *first..end,
+                kinds: texts_of(kinds, page),
+                nodes: texts_of(ids, page).and_then(nodes),
+                names: texts_of(names, page),
+                versions: longs_of(versions, page),
+                transactions: longs_of(transactions, page),
+                ended_max_us: longs_of(ended, page).map(|(_, max)| max),
+            })
+            .collect()
     }
 
     /// Whether rows of this kind may be in it. Without statistics: yes.
@@ -151,6 +222,42 @@ impl Group {
         self.nodes.is_none_or(|(min, max)| min <= node && node <= max)
     }
 
+    /// Whether links of this name may be in it.
+    pub(crate) fn may_have_name(&self, parent: NodeId, name: &str) -> bool {
+        let alone = self.nodes.is_some_and(|(min, max)| min == max);
+        self.may_be_about(parent)
+            && !(alone
+                && self.may_only_have(kind::LINK)
+                && self
+                    .names
+                    .as_ref()
+                    .is_some_and(|(min, max)| name < min.as_str() || max.as_str() < name))
+    }
+
+    /// Whether all rows in it are of this kind.
+    pub(crate) fn may_only_have(&self, kind: &str) -> bool {
+        self.kinds.as_ref().is_some_and(|(min, max)| min == kind && max == kind)
+    }
+
+    /// Whether rows of these transactions may be in it.
+    pub(crate) fn may_be_of(&self, transactions: &RangeInclusive<u64>) -> bool {
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.transactions.is_none_or(|(min, max)| {
+            min <= number(*transactions.end()) && number(*transactions.start()) <= max
+        })
+    }
+
+    /// The latest end of its transactions, and whether it has no transactions;
+    /// `None` where that is not known.
+    pub(crate) const fn ended_max_us(&self) -> Option<i64> {
+        self.ended_max_us
+    }
+
+    /// The last transaction that rows in it may be of.
+    pub(crate) fn last_transaction(&self) -> Option<u64> {
+        self.transactions.and_then(|(_, max)| u64::try_from(max).ok())
+    }
+
     fn may_have_content(&self, node: NodeId, version: u64) -> bool {
         let alone = self.nodes.is_some_and(|(min, max)| min == max);
         let version = i64::try_from(version).unwrap_or(i64::MAX);
@@ -160,11 +267,55 @@ impl Group {
     }
 }
 
-/// Where the columns that lookups prune by stand.
-struct Positions {
-    kind: usize,
-    node: usize,
-    version: usize,
+fn text(bytes: &[u8]) -> Option<String> {
+    std::str::from_utf8(bytes).ok().map(str::to_owned)
+}
+
+fn nodes((min, max): (String, String)) -> Option<(NodeId, NodeId)> {
+    Some((min.parse().ok()?, max.parse().ok()?))
+}
+
+/// The least and the greatest text of a page.
+fn texts_of(index: Option<&ColumnIndexMetaData>, page: usize) -> Option<(String, String)> {
+    let Some(ColumnIndexMetaData::BYTE_ARRAY(index)) = index else { return None };
+    Some((text(index.min_value(page)?)?, text(index.max_value(page)?)?))
+}
+
+/// The least and the greatest number of a page.
+fn longs_of(index: Option<&ColumnIndexMetaData>, page: usize) -> Option<(i64, i64)> {
+    let Some(ColumnIndexMetaData::INT64(index)) = index else { return None };
+    index.min_value(page).copied().zip(index.max_value(page).copied())
+}
+
+/// A row group as its footer describes it.
+#[derive(Debug)]
+pub(crate) struct Group {
+    about: About,
+    pieces: Vec<About>,
+    /// Whether rows elsewhere in the file supersede all in it.
+    history: bool,
+    /// What it takes in the file.
+    bytes: u64,
+}
+
+impl std::ops::Deref for Group {
+    type Target = About;
+
+    fn deref(&self) -> &About {
+        &self.about
+    }
+}
+
+impl Group {
+    /// Whether rows elsewhere in the file supersede all in it.
+    pub(crate) const fn is_history(&self) -> bool {
+        self.history
+    }
+
+    /// What it consists of, in order.
+    pub(crate) fn pieces(&self) -> &[About] {
+        &self.pieces
+    }
 }
 
 /// A footer, read and understood.
@@ -172,46 +323,131 @@ struct Positions {
 pub(crate) struct Footer {
     metadata: ArrowReaderMetadata,
     pub(crate) groups: Vec<Group>,
-    without_content: ProjectionMask,
-    only_content: ProjectionMask,
 }
+
+/// The columns that rows of a kind fill.
+fn columns_of(kind: &str) -> &'static [usize] {
+    match kind {
+        kind::LINK => &[
+            at::TXN_SEQ,
+            at::POSITION,
+            at::WRITTEN,
+            at::KIND,
+            at::NODE,
+            at::NAME,
+            at::CHILD,
+            at::ENTRY_TYPE,
+        ],
+        kind::VERSION => &[
+            at::TXN_SEQ,
+            at::POSITION,
+            at::WRITTEN,
+            at::KIND,
+            at::NODE,
+            at::ENTRY_TYPE,
+            at::VERSION,
+            at::COVERS_FROM,
+            at::COVERS_FROM_TXN,
+            at::SIZE_BYTES,
+            at::HASH,
+            at::FORMAT,
+            at::INLINE,
+            at::ROWS,
+            at::MIN_TIME,
+            at::MAX_TIME,
+            at::TIME_COLUMN,
+            at::ATTRIBUTES,
+            at::FACTORY,
+        ],
+        kind::TRANSACTION => &[
+            at::TXN_SEQ,
+            at::POSITION,
+            at::WRITTEN,
+            at::KIND,
+            at::TXN_ID,
+            at::TXN_KIND,
+            at::COMMAND,
+            at::USER_NAME,
+            at::HOST_NAME,
+            at::STARTED,
+            at::ENDED,
+            at::LINKS,
+            at::VERSIONS,
+            at::CONTENT_BYTES,
+            at::ROWS_HASH,
+            at::PREVIOUS_HASH,
+            at::TXN_HASH,
+        ],
+        _ => CONTENT_COLUMNS,
+    }
+}
+
+/// The columns that say which content a row is.
+const CONTENT_KEY: &[usize] =
+    &[at::TXN_SEQ, at::POSITION, at::WRITTEN, at::KIND, at::NODE, at::VERSION, at::HASH];
+
+const CONTENT_COLUMNS: &[usize] = &[
+    at::TXN_SEQ,
+    at::POSITION,
+    at::WRITTEN,
+    at::KIND,
+    at::NODE,
+    at::VERSION,
+    at::HASH,
+    at::CONTENT,
+];
 
 impl Footer {
     fn read(file: &str, metadata: Arc<ParquetMetaData>) -> Result<Self> {
         let damaged = |what: String| Error::DamagedFile { file: file.to_owned(), what };
-        let metadata = ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new())
+        // The types are Parquet's own.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata = ArrowReaderMetadata::try_new(metadata, options)
             .map_err(|error| damaged(error.to_string()))?;
-        let descriptor = metadata.parquet_schema();
-        let names: Vec<_> = descriptor.columns().iter().map(|c| c.name().to_owned()).collect();
-        let at = |name: &str| {
-            names
-                .iter()
-                .position(|column| column == name)
-                .ok_or_else(|| damaged(format!("it has no column `{name}`")))
-        };
-        let positions = Positions {
-            kind: at(columns::KIND)?,
-            node: at(columns::NODE)?,
-            version: at("version")?,
-        };
-        let content = at(columns::CONTENT)?;
-        let without_content = ProjectionMask::leaves(
-            descriptor,
-            (0..names.len()).filter(|column| *column != content),
-        );
-        let wanted =
-            ["txn_seq", "position", "written", "kind", "node", "version", "hash", "content"];
-        let only_content = ProjectionMask::leaves(
-            descriptor,
-            (0..names.len()).filter(|column| wanted.contains(&names[*column].as_str())),
-        );
-        let groups = metadata
-            .metadata()
+        let columns = metadata.parquet_schema().columns();
+        for (at, field) in columns::schema().fields().iter().enumerate() {
+            if columns.get(at).is_none_or(|column| column.name() != field.name()) {
+                return Err(damaged(format!("it has no column `{}`", field.name())));
+            }
+        }
+        let about = metadata.metadata();
+        let history = about
+            .file_metadata()
+            .key_value_metadata()
+            .into_iter()
+            .flatten()
+            .find(|pair| pair.key == HISTORY)
+            .map(|pair| {
+                let value = pair.value.as_deref().and_then(|value| value.parse::<usize>().ok());
+                value.ok_or_else(|| damaged(format!("its `{HISTORY}` is no number")))
+            })
+            .transpose()?;
+        let groups = about
             .row_groups()
             .iter()
-            .map(|group| Group::read(group, &positions))
+            .enumerate()
+            .map(|(number, group)| {
+                let whole = About::of_group(group);
+                Group {
+                    pieces: About::of_pieces(&whole, number, about),
+                    about: whole,
+                    history: history.is_some_and(|first| number >= first),
+                    bytes: u64::try_from(group.compressed_size()).unwrap_or(u64::MAX),
+                }
+            })
             .collect();
-        Ok(Self { metadata, groups, without_content, only_content })
+        Ok(Self { metadata, groups })
+    }
+
+    fn columns(&self, wanted: &[usize]) -> ProjectionMask {
+        ProjectionMask::leaves(self.metadata.parquet_schema(), wanted.iter().copied())
+    }
+
+    /// Every column but that of contents.
+    fn without_content(&self) -> ProjectionMask {
+        let columns = 0..self.metadata.parquet_schema().num_columns();
+        let wanted = columns.filter(|column| *column != at::CONTENT);
+        ProjectionMask::leaves(self.metadata.parquet_schema(), wanted)
     }
 }
 
@@ -277,8 +513,23 @@ impl AsyncFileReader for Source {
             let size_bytes = self.size_bytes;
             let guess = self.part.as_ref().map_or(FOOTER_GUESS, |(_, part)| part.len() as u64);
             let guess = usize::try_from(guess.min(size_bytes)).ok();
+            // Of the statistics only those that lookups go by.
+            let wanted = ParquetStatisticsPolicy::skip_except(&[
+                at::TXN_SEQ,
+                at::KIND,
+                at::NODE,
+                at::NAME,
+                at::VERSION,
+                at::ENDED,
+            ]);
+            let options = ParquetMetaDataOptions::new()
+                .with_column_stats_policy(wanted)
+                .with_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll)
+                .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
             ParquetMetaDataReader::new()
                 .with_prefetch_hint(guess)
+                .with_metadata_options(Some(options))
+                .with_page_index_policy(PageIndexPolicy::Optional)
                 .load_and_finish(self, size_bytes)
                 .await
                 .map(Arc::new)
@@ -303,14 +554,24 @@ fn file_error(file: &LiveFile, error: ParquetError) -> Error {
 }
 
 type GroupKey = (String, usize);
+/// A piece of a row group, and the kind of rows that were taken from it.
+type PieceKey = (String, usize, usize, &'static str);
+/// A content row.
+type RowKey = (String, NodeId, u64, ContentHash);
 
 /// The reading side of a log: shared by all its snapshots.
 #[derive(Debug)]
 pub(crate) struct Reads {
     store: Arc<dyn ObjectStore>,
     footers: Cache<String, Arc<Footer>>,
-    blocks: Cache<GroupKey, Arc<Block>>,
+    pieces: Cache<PieceKey, Arc<Block>>,
     contents: Cache<GroupKey, Arc<Vec<Stamped<ContentRow>>>>,
+    /// Contents that were read alone.
+    single: Cache<RowKey, Bytes>,
+    /// Groups that some content was read from alone: for the next the whole is
+    /// worth it.
+    touched: Cache<GroupKey, ()>,
+    counters: Counters,
 }
 
 impl Reads {
@@ -318,9 +579,17 @@ impl Reads {
         Self {
             store,
             footers: Cache::new(4096),
-            blocks: Cache::new(cache_rows),
+            pieces: Cache::new(cache_rows),
             contents: Cache::new(cache_bytes),
+            single: Cache::new(cache_bytes / 4),
+            touched: Cache::new(4096),
+            counters: Counters::default(),
         }
+    }
+
+    /// What has been read so far.
+    pub(crate) fn counts(&self) -> ReadCounts {
+        self.counters.counts()
     }
 
     pub(crate) fn store(&self) -> &Arc<dyn ObjectStore> {
@@ -340,6 +609,7 @@ impl Reads {
     async fn part(&self, file: &LiveFile, part: usize) -> Result<Source> {
         let source = self.source(file);
         let Some(range) = file.sections.range(part) else { return Ok(source) };
+        self.counters.bytes.fetch_add(range.end - range.start, Ordering::Relaxed);
         let damaged = |what: String| Error::DamagedFile { file: file.path.clone(), what };
         let bytes = match self.store.get_range(&source.path, range.clone()).await {
             Ok(bytes) => bytes,
@@ -367,6 +637,7 @@ impl Reads {
         if let Some(footer) = self.footers.get(&file.path) {
             return Ok(footer);
         }
+        self.counters.files.fetch_add(1, Ordering::Relaxed);
         let mut source = self.part(file, file.sections.groups()).await?;
         let metadata = match guarded(file, source.get_metadata(None)).await {
             Ok(metadata) => metadata,
@@ -393,28 +664,48 @@ impl Reads {
         })
     }
 
-    async fn batches(
+    /// The rows of a row group in these places, in order, as one batch.
+    async fn rows(
         &self,
         file: &LiveFile,
         footer: &Footer,
         group: usize,
-        columns: &ProjectionMask,
-    ) -> Result<Vec<RecordBatch>> {
+        columns: ProjectionMask,
+        places: Option<&[Range<usize>]>,
+    ) -> Result<RecordBatch> {
         let source = if file.sections.is_empty() {
             self.source(file)
         } else {
             self.part(file, group).await?
         };
-        let stream = ParquetRecordBatchStreamBuilder::new_with_metadata(
-            source,
-            footer.metadata.clone(),
-        )
-        .with_row_groups(vec![group])
-        .with_projection(columns.clone())
-        .with_batch_size(crate::file::GROUP_ROWS)
-        .build()
-        .map_err(|error| file_error(file, error))?;
-        guarded(file, stream.try_collect()).await
+        let rows = footer.groups[group].rows.len();
+        let wanted = places.map_or(rows, |places| places.iter().map(Range::len).sum());
+        self.counters.rows.fetch_add(wanted as u64, Ordering::Relaxed);
+        let mut builder =
+            ParquetRecordBatchStreamBuilder::new_with_metadata(source, footer.metadata.clone())
+                .with_row_groups(vec![group])
+                .with_projection(columns)
+                .with_batch_size(wanted.max(1));
+        if let Some(places) = places {
+            let places = places.iter().cloned();
+            builder =
+                builder.with_row_selection(RowSelection::from_consecutive_ranges(places, rows));
+        }
+        let stream = builder.build().map_err(|error| file_error(file, error))?;
+        let batches: Vec<_> = guarded(file, stream.try_collect()).await?;
+        let damaged = |what: String| Error::DamagedFile { file: file.path.clone(), what };
+        let found = batches.iter().map(RecordBatch::num_rows).sum::<usize>();
+        if found != wanted {
+            return Err(damaged(format!("row group {group} has {found} rows of {wanted}")));
+        }
+        match &batches[..] {
+            [batch] => Ok(batch.clone()),
+            [] => Ok(RecordBatch::new_empty(columns::schema())),
+            [first, ..] => {
+                let schema = first.schema();
+                concat_batches(&schema, &batches).map_err(|error| damaged(error.to_string()))
+            }
+        }
     }
 
     /// The metadata rows of a row group, not kept.
@@ -425,43 +716,106 @@ impl Reads {
         group: usize,
     ) -> Result<Block> {
         let mut block = Block::default();
-        for batch in self.batches(file, footer, group, &footer.without_content).await? {
-            Block::read(&file.path, &batch, &mut block)?;
-        }
+        let batch = self.rows(file, footer, group, footer.without_content(), None).await?;
+        Block::read(&file.path, &batch, None, &mut block)?;
         block.sort();
         Ok(block)
     }
 
-    /// The metadata rows of a row group, kept for the next lookup.
-    pub(crate) async fn block(
+    /// The rows of one kind in a row group, not kept.
+    pub(crate) async fn read_kind(
         &self,
         file: &LiveFile,
         footer: &Footer,
         group: usize,
-    ) -> Result<Arc<Block>> {
-        let key = (file.path.clone(), group);
-        if let Some(block) = self.blocks.get(&key) {
-            return Ok(block);
-        }
-        let block = Arc::new(self.read_block(file, footer, group).await?);
-        self.blocks.put(key, Arc::clone(&block), block.weight());
+        kind: &'static str,
+    ) -> Result<Block> {
+        let mut block = Block::default();
+        let columns = footer.columns(columns_of(kind));
+        let batch = self.rows(file, footer, group, columns, None).await?;
+        Block::read(&file.path, &batch, Some(kind), &mut block)?;
+        block.sort();
         Ok(block)
     }
 
-    /// The blocks of a file that may hold what is looked for.
+    /// Those pieces of a file that may hold rows of a kind that are looked
+    /// for, kept for the next lookup. The file's history is passed over unless
+    /// it is asked for.
     pub(crate) async fn blocks(
         &self,
         file: &LiveFile,
-        wanted: impl Fn(&Group) -> bool,
+        kind: &'static str,
+        with_history: bool,
+        wanted: impl Fn(&About) -> bool,
     ) -> Result<Vec<Arc<Block>>> {
         let footer = self.footer(file).await?;
         let mut blocks = Vec::new();
-        for (group, about) in footer.groups.iter().enumerate() {
-            if about.may_have_metadata() && wanted(about) {
-                blocks.push(self.block(file, &footer, group).await?);
+        for (number, group) in footer.groups.iter().enumerate() {
+            if (group.history && !with_history) || !group.may_have(kind) || !wanted(group) {
+                continue;
             }
+            let chosen: Vec<_> = group
+                .pieces
+                .iter()
+                .enumerate()
+                .filter(|(_, piece)| piece.may_have(kind) && wanted(piece))
+                .map(|(piece, _)| piece)
+                .collect();
+            self.pieces_of(file, &footer, number, kind, &chosen, &mut blocks).await?;
         }
         Ok(blocks)
+    }
+
+    /// The rows of one kind in a row group, kept for a while.
+    pub(crate) async fn group(
+        &self,
+        file: &LiveFile,
+        footer: &Footer,
+        group: usize,
+        kind: &'static str,
+    ) -> Result<Vec<Arc<Block>>> {
+        let mut blocks = Vec::new();
+        let all: Vec<_> = (0..footer.groups[group].pieces.len()).collect();
+        self.pieces_of(file, footer, group, kind, &all, &mut blocks).await?;
+        Ok(blocks)
+    }
+
+    /// Pieces of a row group, in the order of the file; those that are not
+    /// known yet are read together.
+    async fn pieces_of(
+        &self,
+        file: &LiveFile,
+        footer: &Footer,
+        group: usize,
+        kind: &'static str,
+        chosen: &[usize],
+        blocks: &mut Vec<Arc<Block>>,
+    ) -> Result<()> {
+        let key = |piece: usize| (file.path.clone(), group, piece, kind);
+        let mut found: BTreeMap<usize, _> =
+            chosen.iter().map(|piece| (*piece, self.pieces.get(&key(*piece)))).collect();
+        let pieces = &footer.groups[group].pieces;
+        let missing: Vec<_> =
+            found.iter().filter(|(_, block)| block.is_none()).map(|(piece, _)| *piece).collect();
+        if !missing.is_empty() {
+            let places: Vec<_> = missing.iter().map(|piece| pieces[*piece].rows.clone()).collect();
+            let columns = footer.columns(columns_of(kind));
+            let some = (places.len() < pieces.len()).then_some(&places[..]);
+            let batch = self.rows(file, footer, group, columns, some).await?;
+            let mut from = 0;
+            for (piece, place) in missing.into_iter().zip(places) {
+                let mut block = Block::default();
+                let rows = batch.slice(from, place.len());
+                Block::read(&file.path, &rows, Some(kind), &mut block)?;
+                from += place.len();
+                block.sort();
+                let block = Arc::new(block);
+                self.pieces.put(key(piece), Arc::clone(&block), block.weight());
+                found.insert(piece, Some(block));
+            }
+        }
+        blocks.extend(found.into_values().flatten());
+        Ok(())
     }
 
     /// The contents of a row group, in the order of the file, not kept.
@@ -471,13 +825,13 @@ impl Reads {
         footer: &Footer,
         group: usize,
     ) -> Result<Vec<Stamped<ContentRow>>> {
+        let columns = footer.columns(CONTENT_COLUMNS);
+        let batch = self.rows(file, footer, group, columns, None).await?;
+        let reader = BatchReader::new(&file.path, &batch);
         let mut rows = Vec::new();
-        for batch in self.batches(file, footer, group, &footer.only_content).await? {
-            let reader = BatchReader::new(&file.path, &batch);
-            for row in 0..batch.num_rows() {
-                if reader.kind(row)? == kind::CONTENT {
-                    rows.push(reader.stamp(row, reader.content(row)?)?);
-                }
+        for row in 0..batch.num_rows() {
+            if reader.kind(row)? == kind::CONTENT {
+                rows.push(reader.stamp(row, reader.content(row)?)?);
             }
         }
         Ok(rows)
@@ -491,29 +845,113 @@ impl Reads {
         version: u64,
         hash: ContentHash,
     ) -> Result<Option<Bytes>> {
+        let row = (file.path.clone(), node, version, hash);
+        if let Some(bytes) = self.single.get(&row) {
+            return Ok(Some(bytes));
+        }
         let footer = self.footer(file).await?;
         for (group, about) in footer.groups.iter().enumerate() {
             if !about.may_have_content(node, version) {
                 continue;
             }
             let key = (file.path.clone(), group);
-            let rows = match self.contents.get(&key) {
-                Some(rows) => rows,
-                None => {
-                    let rows = Arc::new(self.read_contents(file, &footer, group).await?);
-                    let weight = rows.iter().map(|row| 128 + row.row.bytes.len()).sum();
-                    self.contents.put(key, Arc::clone(&rows), weight);
-                    rows
+            if let Some(rows) = self.contents.get(&key) {
+                if let Some(found) = content_among(&rows, node, version, hash) {
+                    return Ok(Some(found));
                 }
-            };
-            let found = rows.iter().find(|row| {
-                row.row.node == node && row.row.version == version && row.row.hash == hash
-            });
-            if let Some(found) = found {
-                return Ok(Some(found.row.bytes.clone()));
+                continue;
+            }
+            let alone = about.bytes > SMALL_GROUP_BYTES && self.touched.get(&key).is_none();
+            if alone {
+                self.touched.put(key, (), 1);
+                let found = self.one_content(file, &footer, group, node, version, hash).await?;
+                if let Some(bytes) = found {
+                    self.single.put(row, bytes.clone(), 128 + bytes.len());
+                    return Ok(Some(bytes));
+                }
+                continue;
+            }
+            let rows = Arc::new(self.read_contents(file, &footer, group).await?);
+            let weight = rows.iter().map(|row| 128 + row.row.bytes.len()).sum();
+            self.contents.put(key, Arc::clone(&rows), weight);
+            if let Some(found) = content_among(&rows, node, version, hash) {
+                return Ok(Some(found));
             }
         }
         Ok(None)
+    }
+
+    /// One content of a row group, without the others.
+    async fn one_content(
+        &self,
+        file: &LiveFile,
+        footer: &Footer,
+        group: usize,
+        node: NodeId,
+        version: u64,
+        hash: ContentHash,
+    ) -> Result<Option<Bytes>> {
+        let pieces = footer.groups[group].pieces.iter();
+        let places: Vec<_> = pieces
+            .filter(|piece| piece.may_have_content(node, version))
+            .map(|piece| piece.rows.clone())
+            .collect();
+        if places.is_empty() {
+            return Ok(None);
+        }
+        let columns = footer.columns(CONTENT_KEY);
+        let keys = self.rows(file, footer, group, columns, Some(&places)).await?;
+        let reader = BatchReader::new(&file.path, &keys);
+        let mut found = None;
+        for (row, place) in places.iter().cloned().flatten().enumerate() {
+            if reader.is_content(row, node, version, hash)? {
+                found = Some(place);
+                break;
+            }
+        }
+        let Some(place) = found else { return Ok(None) };
+        let columns = footer.columns(CONTENT_COLUMNS);
+        let one = place..place + 1;
+        let row = self.rows(file, footer, group, columns, Some(std::slice::from_ref(&one))).await?;
+        Ok(Some(BatchReader::new(&file.path, &row).content(0)?.bytes))
+    }
+}
+
+fn content_among(
+    rows: &[Stamped<ContentRow>],
+    node: NodeId,
+    version: u64,
+    hash: ContentHash,
+) -> Option<Bytes> {
+    let found = rows
+        .iter()
+        .find(|row| row.row.node == node && row.row.version == version && row.row.hash == hash);
+    found.map(|row| row.row.bytes.clone())
+}
+
+/// What has been read of data files: a measure that a busy machine does not
+/// change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadCounts {
+    /// Files whose footer was read.
+    pub files: u64,
+    /// Bytes that were asked for.
+    pub bytes: u64,
+    /// Rows that were decoded.
+    pub rows: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    files: AtomicU64,
+    bytes: AtomicU64,
+    rows: AtomicU64,
+}
+
+impl Counters {
+    fn counts(&self) -> ReadCounts {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ReadCounts { files: of(&self.files), bytes: of(&self.bytes), rows: of(&self.rows) }
     }
 }
 

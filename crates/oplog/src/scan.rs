@@ -114,7 +114,8 @@ async fn windows(reads: &Reads, file: LiveFile, first: u64, last: u64) -> Result
         if !about.may_have(kind::TRANSACTION) {
             continue;
         }
-        for row in reads.read_block(&file, &footer, group).await?.transactions {
+        let block = reads.read_kind(&file, &footer, group, kind::TRANSACTION).await?;
+        for row in block.transactions {
             if row.txn_seq < from || row.txn_seq > last {
                 continue;
             }
@@ -144,7 +145,7 @@ async fn load<T>(
         if !about.may_have_metadata() || !about.may_have(kind) {
             continue;
         }
-        let found = take(reads.read_block(&window.file, &footer, group).await?);
+        let found = take(reads.read_kind(&window.file, &footer, group, kind).await?);
         rows.extend(
             found.into_iter().filter(|row| (window.from..=window.to).contains(&row.txn_seq)),
         );

@@ -17,11 +17,13 @@ use crate::columns::kind;
 use crate::delta::TableState;
 use crate::file::LiveFile;
 use crate::filter::Key;
-use crate::reader::{Block, Reads};
+use crate::reader::{About, Block, ReadCounts, Reads};
 use crate::{Error, Identity, LinkRow, Result, Stamped, TransactionRow, VersionRow, large};
 
 /// Files read at the same time.
 const READ_AHEAD: usize = 8;
+/// Transactions looked at together in the search for a time.
+const TOGETHER: u64 = 256;
 
 /// An immutable view of a log.
 #[derive(Clone, Debug)]
@@ -103,13 +105,34 @@ impl Snapshot {
                 found = file.to;
                 continue;
             }
-            let mut rows = self.transactions(file.from..=file.to);
-            while let Some(row) = rows.try_next().await? {
-                latest = latest.max(row.row.ended_us);
-                if latest > time_us {
-                    break;
+            // Pieces that end in time need not be decoded.
+            let mut from = file.from;
+            'pieces: for group in &self.reads.footer(file).await?.groups {
+                for piece in group.pieces() {
+                    let known = piece.ended_max_us().zip(piece.last_transaction());
+                    let Some((ended_us, last)) =
+                        known.filter(|_| piece.may_only_have(kind::TRANSACTION))
+                    else {
+                        break 'pieces;
+                    };
+                    if latest.max(ended_us) > time_us {
+                        break 'pieces;
+                    }
+                    latest = latest.max(ended_us);
+                    (found, from) = (last, last + 1);
                 }
-                found = row.txn_seq;
+            }
+            while from <= file.to {
+                let last = file.to.min(from + TOGETHER - 1);
+                let mut rows = self.transactions(from..=last);
+                while let Some(row) = rows.try_next().await? {
+                    latest = latest.max(row.row.ended_us);
+                    if latest > time_us {
+                        return self.as_of(found);
+                    }
+                    found = row.txn_seq;
+                }
+                from = last + 1;
             }
             break;
         }
@@ -136,10 +159,11 @@ impl Snapshot {
     /// # Errors
     /// [`Error::Io`] and damage.
     pub async fn link(&self, parent: NodeId, name: &str) -> Result<Option<Stamped<LinkRow>>> {
-        let mut files = self.about(Key::name(parent, name), parent, kind::LINK);
         // Files hold disjoint ranges of transactions: the first that knows the
         // name knows it best.
-        while let Some(blocks) = files.try_next().await? {
+        for file in self.newest_first(Key::name(parent, name)) {
+            let wanted = |about: &About| about.may_have_name(parent, name);
+            let blocks = self.reads.blocks(&file, kind::LINK, self.cuts(&file), wanted).await?;
             let newest = blocks
                 .iter()
                 .flat_map(|block| block.links_of(parent))
@@ -158,7 +182,7 @@ impl Snapshot {
     /// [`Error::Io`] and damage.
     pub async fn links(&self, parent: NodeId) -> Result<Vec<Stamped<LinkRow>>> {
         let mut newest = std::collections::BTreeMap::<String, Stamped<LinkRow>>::new();
-        let mut files = self.about(Key::directory(parent), parent, kind::LINK);
+        let mut files = self.about(Key::directory(parent), parent, kind::LINK, false);
         while let Some(blocks) = files.try_next().await? {
             let links = blocks.iter().flat_map(|block| block.links_of(parent));
             for link in links.filter(|link| link.txn_seq <= self.txn_seq) {
@@ -178,13 +202,42 @@ impl Snapshot {
     /// [`Error::Io`] and damage.
     pub async fn link_history(&self, parent: NodeId) -> Result<Vec<Stamped<LinkRow>>> {
         let mut rows = Vec::new();
-        let mut files = self.about(Key::directory(parent), parent, kind::LINK);
+        let mut files = self.about(Key::directory(parent), parent, kind::LINK, true);
         while let Some(blocks) = files.try_next().await? {
             let links = blocks.iter().flat_map(|block| block.links_of(parent));
             rows.extend(links.filter(|link| link.txn_seq <= self.txn_seq).cloned());
         }
         rows.sort_by_key(Stamped::order);
         Ok(rows)
+    }
+
+    /// The rows that say what a node is at this snapshot, in order: those that
+    /// no other supersedes, and maybe more. How long its history is costs
+    /// nothing, except of a series at an earlier snapshot: whether that can
+    /// still be shown is only seen from all of it.
+    ///
+    /// # Errors
+    /// As [`Snapshot::versions`].
+    pub async fn current(&self, node: NodeId) -> Result<Vec<Stamped<VersionRow>>> {
+        let mut rows = Vec::new();
+        let mut files = self.about(Key::node(node), node, kind::VERSION, false);
+        while let Some(blocks) = files.try_next().await? {
+            let found = blocks.iter().flat_map(|block| block.versions_of(node));
+            rows.extend(found.filter(|row| row.txn_seq <= self.txn_seq).cloned());
+        }
+        drop(files);
+        if self.txn_seq < self.newest() && rows.iter().any(|row| row.row.entry_type.is_series()) {
+            return self.versions(node).await;
+        }
+        rows.sort_by_key(Stamped::order);
+        Ok(rows)
+    }
+
+    /// What has been read of data files since the log was opened, by this and
+    /// all other snapshots of it.
+    #[must_use]
+    pub fn read_counts(&self) -> ReadCounts {
+        self.reads.counts()
     }
 
     /// Every row about a node, in order: the node itself (version 0), its
@@ -197,7 +250,7 @@ impl Snapshot {
         let mut rows = Vec::new();
         // Runs merged later are looked at too: they tell what is gone.
         let newest = Self { txn_seq: self.newest(), ..self.clone() };
-        let mut files = newest.about(Key::node(node), node, kind::VERSION);
+        let mut files = newest.about(Key::node(node), node, kind::VERSION, true);
         while let Some(blocks) = files.try_next().await? {
             rows.extend(blocks.iter().flat_map(|block| block.versions_of(node)).cloned());
         }
@@ -306,8 +359,8 @@ impl Snapshot {
             .map(move |file| {
                 let reads = Arc::clone(&reads);
                 async move {
-                    let blocks =
-                        reads.blocks(&file, |group| group.may_have(kind::TRANSACTION)).await?;
+                    let wanted = |about: &About| about.may_be_of(&(first..=last));
+                    let blocks = reads.blocks(&file, kind::TRANSACTION, false, wanted).await?;
                     let mut rows: Vec<_> = blocks
                         .iter()
                         .flat_map(|block| &block.transactions)
@@ -323,22 +376,33 @@ impl Snapshot {
             .boxed()
     }
 
+    /// Whether the snapshot sees some of a file's transactions and not others.
+    /// What is superseded in the file may be what it must show then.
+    const fn cuts(&self, file: &LiveFile) -> bool {
+        file.to > self.txn_seq
+    }
+
     /// The blocks that may have rows of a kind about a node: one item for each
-    /// file that may have what is asked for, the newest first.
+    /// file that may have what is asked for, the newest first. The history of
+    /// files is passed over where it can be, unless it is asked for.
     fn about(
         &self,
         key: Key,
         node: NodeId,
         kind: &'static str,
+        with_history: bool,
     ) -> BoxStream<'static, Result<Vec<Arc<Block>>>> {
         let reads = Arc::clone(&self.reads);
-        futures::stream::iter(self.newest_first(key))
-            .map(move |file| {
+        let files = self.newest_first(key).into_iter().map(|file| {
+            let with_history = with_history || self.cuts(&file);
+            (file, with_history)
+        });
+        futures::stream::iter(files.collect::<Vec<_>>())
+            .map(move |(file, with_history)| {
                 let reads = Arc::clone(&reads);
                 async move {
-                    reads
-                        .blocks(&file, |group| group.may_have(kind) && group.may_be_about(node))
-                        .await
+                    let wanted = |about: &About| about.may_be_about(node);
+                    reads.blocks(&file, kind, with_history, wanted).await
                 }
             })
             .buffered(READ_AHEAD)

@@ -27,7 +27,9 @@ pub(crate) use paths::Paths;
 use crate::read_view::ReadView;
 use crate::{Error, Result};
 
-/// Transactions read at once, when they are told newest first.
+/// Transactions read at first, when they are told newest first; then more and
+/// more at once: most who ask want the last few.
+const FIRST_CHUNK: u64 = 8;
 const CHUNK: u64 = 256;
 
 /// A transaction, as the history tells it.
@@ -85,13 +87,14 @@ impl ReadView {
     pub fn log(&self) -> BoxStream<'static, Result<Transaction>> {
         let snapshot = self.snapshot().clone();
         let last = snapshot.txn_seq();
-        let chunks = stream::try_unfold(last, move |last| {
+        let chunks = stream::try_unfold((last, FIRST_CHUNK), move |(last, chunk)| {
             let snapshot = snapshot.clone();
             async move {
                 if last == 0 {
                     return Ok(None);
                 }
-                let first = last.saturating_sub(CHUNK - 1).max(1);
+                let first = last.saturating_sub(chunk - 1).max(1);
+                let more = CHUNK.min(chunk * 4);
                 let mut chunk: Vec<_> = snapshot
                     .transactions(first..=last)
                     .map_err(Error::log("cannot read the transactions"))
@@ -99,7 +102,7 @@ impl ReadView {
                     .await?;
                 chunk.reverse();
                 let chunk = stream::iter(chunk.into_iter().map(|row| Ok(Transaction::from(row))));
-                Ok::<_, Error>(Some((chunk, first - 1)))
+                Ok::<_, Error>(Some((chunk, (first - 1, more))))
             }
         });
         chunks.try_flatten().boxed()

@@ -8,6 +8,7 @@
 //! anything that could be seen.
 
 mod automatic;
+mod pace;
 mod perform;
 mod plan;
 

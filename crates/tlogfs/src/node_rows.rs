@@ -13,7 +13,8 @@ pub(crate) struct NodeRows {
     pub(crate) entry_type: EntryType,
     pub(crate) attributes: Attributes,
     pub(crate) factory: Option<String>,
-    /// As written, ascending by number.
+    /// As written, ascending by number: all that are there, or those that no
+    /// other supersedes and maybe more, as the rows were asked for.
     pub(crate) versions: Vec<Version>,
     /// The fewest versions and runs that hold everything, ascending.
     pub(crate) runs: Vec<Version>,
@@ -64,6 +65,20 @@ impl NodeRows {
     /// configurations of what a factory computes. A symlink's is its target.
     pub(crate) const fn has_versions(&self) -> bool {
         self.entry_type.is_file() || self.entry_type.is_dynamic()
+    }
+
+    /// Whether what stands for a series leaves out no version between its first
+    /// and its last.
+    pub(crate) fn is_dense(&self) -> bool {
+        let first = |run: &Version| run.covers.as_ref().map_or(run.number, |c| *c.start());
+        !self.entry_type.is_series()
+            || self.runs.windows(2).all(|pair| pair[0].number + 1 == first(&pair[1]))
+    }
+
+    /// The version of this number, where it is among them.
+    pub(crate) fn version(&self, number: u64) -> Option<&Version> {
+        let found = self.versions.binary_search_by_key(&number, |version| version.number);
+        found.ok().map(|index| &self.versions[index])
     }
 
     /// The newest version: as written, or the run that took its place.

@@ -42,6 +42,11 @@ impl NodeChange {
         self.created
     }
 
+    /// The versions this transaction added.
+    pub(crate) fn added(&self) -> &[Version] {
+        &self.added
+    }
+
     /// Adds a version and returns its number.
     pub(crate) fn append(&mut self, mut version: Version) -> u64 {
         let number = self.rows.newest().map_or(1, |newest| newest.number + 1);

@@ -317,21 +317,26 @@ impl Store for Transaction {
 
     async fn versions(&self, file: NodeId) -> Result<Vec<Version>> {
         let state = self.state.lock().await;
-        match state.overlay.node(file) {
-            Some(change) if change.rows.has_versions() => Ok(change.rows.versions.clone()),
-            Some(_) => Ok(Vec::new()),
-            None => self.base.versions(file).await,
+        let Some(change) = state.overlay.node(file) else {
+            return self.base.versions(file).await;
+        };
+        if !change.rows.has_versions() {
+            return Ok(Vec::new());
         }
+        let mut versions =
+            if change.is_created() { Vec::new() } else { self.base.versions(file).await? };
+        versions.extend_from_slice(change.added());
+        Ok(versions)
     }
 
     async fn version(&self, file: NodeId, number: u64) -> Result<Option<Version>> {
         let state = self.state.lock().await;
         match state.overlay.node(file) {
-            Some(change) => {
-                let versions = &change.rows.versions;
-                let found = versions.binary_search_by_key(&number, |version| version.number);
-                Ok(found.ok().map(|index| versions[index].clone()))
-            }
+            Some(change) => match change.rows.version(number) {
+                Some(version) => Ok(Some(version.clone())),
+                None if change.is_created() => Ok(None),
+                None => self.base.version(file, number).await,
+            },
             None => self.base.version(file, number).await,
         }
     }

@@ -26,7 +26,10 @@ const TARGET_MAX_BYTES: u64 = 65_536;
 pub struct View {
     snapshot: Snapshot,
     root: NodeId,
+    /// What nodes are.
     memo: Mutex<Memo>,
+    /// All versions of nodes.
+    histories: Mutex<Memo>,
 }
 
 #[derive(Debug, Default)]
@@ -35,12 +38,26 @@ struct Memo {
     weight: usize,
 }
 
+impl Memo {
+    fn put(&mut self, id: NodeId, rows: &Arc<NodeRows>) {
+        let weight = 1 + rows.versions.len() + rows.runs.len();
+        self.weight += weight;
+        if self.weight > MEMO_WEIGHT {
+            // One that is too heavy by itself stays until the next comes: to
+            // read it anew at each question would cost more than it weighs.
+            self.nodes.clear();
+            self.weight = weight;
+        }
+        self.nodes.insert(id, Arc::clone(rows));
+    }
+}
+
 impl View {
     /// The file system of a snapshot.
     #[must_use]
     pub fn new(snapshot: Snapshot) -> Self {
         let root = NodeId::new(snapshot.identity().pond_id);
-        Self { snapshot, root, memo: Mutex::default() }
+        Self { snapshot, root, memo: Mutex::default(), histories: Mutex::default() }
     }
 
     /// The snapshot.
@@ -49,32 +66,39 @@ impl View {
         &self.snapshot
     }
 
-    /// What the log says of a node.
+    /// What a node is: of its versions at least those that no other
+    /// supersedes. What that costs does not grow with its history.
     pub(crate) async fn rows(&self, id: NodeId) -> Result<Arc<NodeRows>> {
-        if let Some(rows) = self.memo().nodes.get(&id) {
+        if let Some(rows) = lock(&self.memo).nodes.get(&id) {
             return Ok(Arc::clone(rows));
         }
-        let rows = self
-            .snapshot
-            .versions(id)
-            .await
-            .map_err(|source| knowing(format!("cannot read what is known of node {id}"), source))?;
-        let rows = match NodeRows::of(rows) {
-            Some(rows) => Arc::new(rows),
-            None if id == self.root => Arc::new(NodeRows::root()),
-            None => return Err(Error::NoSuchNode { id }),
-        };
-        let weight = 1 + rows.versions.len() + rows.runs.len();
-        let mut memo = self.memo();
-        memo.weight += weight;
-        if memo.weight > MEMO_WEIGHT {
-            // One that is too heavy by itself stays until the next comes: to
-            // read it anew at each question would cost more than it weighs.
-            memo.nodes.clear();
-            memo.weight = weight;
+        let rows = self.snapshot.current(id).await.map_err(reading_node(id))?;
+        let mut rows = self.in_order(id, NodeRows::of(rows))?;
+        if !rows.is_dense() {
+            // Where some are missing, all that is there must tell.
+            rows = self.history(id).await?;
         }
-        memo.nodes.insert(id, Arc::clone(&rows));
+        lock(&self.memo).put(id, &rows);
         Ok(rows)
+    }
+
+    /// What the log says of a node, all its versions included.
+    async fn history(&self, id: NodeId) -> Result<Arc<NodeRows>> {
+        if let Some(rows) = lock(&self.histories).nodes.get(&id) {
+            return Ok(Arc::clone(rows));
+        }
+        let rows = self.snapshot.versions(id).await.map_err(reading_node(id))?;
+        let rows = self.in_order(id, NodeRows::of(rows))?;
+        lock(&self.histories).put(id, &rows);
+        Ok(rows)
+    }
+
+    fn in_order(&self, id: NodeId, rows: Option<NodeRows>) -> Result<Arc<NodeRows>> {
+        match rows {
+            Some(rows) => Ok(Arc::new(rows)),
+            None if id == self.root => Ok(Arc::new(NodeRows::root())),
+            None => Err(Error::NoSuchNode { id }),
+        }
     }
 
     async fn directory(&self, id: NodeId) -> Result<()> {
@@ -83,11 +107,15 @@ impl View {
         }
         Err(Error::NotADirectoryNode { id })
     }
+}
 
-    /// The memo is only ever changed whole.
-    fn memo(&self) -> std::sync::MutexGuard<'_, Memo> {
-        self.memo.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// A memo is only ever changed whole.
+fn lock(memo: &Mutex<Memo>) -> std::sync::MutexGuard<'_, Memo> {
+    memo.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn reading_node(id: NodeId) -> impl FnOnce(oplog::Error) -> Error {
+    move |source| Error::io(format!("cannot read what is known of node {id}"), source)
 }
 
 #[async_trait]
@@ -141,7 +169,7 @@ impl Store for View {
     }
 
     async fn versions(&self, file: NodeId) -> Result<Vec<Version>> {
-        let rows = self.rows(file).await?;
+        let rows = self.history(file).await?;
         if !rows.has_versions() {
             return Ok(Vec::new());
         }
@@ -149,9 +177,10 @@ impl Store for View {
     }
 
     async fn version(&self, file: NodeId, number: u64) -> Result<Option<Version>> {
-        let rows = self.rows(file).await?;
-        let found = rows.versions.binary_search_by_key(&number, |version| version.number);
-        Ok(found.ok().map(|index| rows.versions[index].clone()))
+        if let Some(version) = self.rows(file).await?.version(number) {
+            return Ok(Some(version.clone()));
+        }
+        Ok(self.history(file).await?.version(number).cloned())
     }
 
     async fn runs(&self, series: NodeId) -> Result<Vec<Version>> {

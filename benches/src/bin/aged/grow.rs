@@ -4,9 +4,10 @@
 //! write one of these files again, six append a row to one of ten series, one
 //! moves a file and back or takes one away, and one makes a note at the root.
 
+use std::fs::{File, FileTimes};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use arrow::array::RecordBatch;
 use futures::StreamExt as _;
@@ -41,14 +42,36 @@ impl Latencies {
     }
 }
 
-/// A pond with a clock that is set by hand, from the present on: what a file
-/// system says of the age of files is never younger than the pond.
-async fn new_pond(path: &Path) -> Outcome<(Pond, Arc<ManualClock>)> {
-    let clock = Arc::new(ManualClock::new(SystemClock.now_us()));
+/// Transactions after which files are made to look their age.
+const BACKDATE_EVERY: u64 = 200;
+
+/// A pond whose clock is set by hand; it will reach the present after so many
+/// minutes.
+async fn new_pond(path: &Path, minutes: u64) -> Outcome<(Pond, Arc<ManualClock>)> {
+    let minutes = i64::try_from(minutes)?;
+    let clock = Arc::new(ManualClock::new(SystemClock.now_us() - minutes * MINUTE_US));
     let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
     let ids = Arc::new(TimeOrderedIds::new(Arc::clone(&shared)));
-    let environment = Environment { clock: shared, ids, monitor: diagnostics::silent() };
+    let system = Environment::system(diagnostics::silent());
+    let environment = Environment { clock: shared, ids, ..system };
     Ok((Pond::init(path, "bench", environment).await?, clock))
+}
+
+/// Gives files that were written since the last time the age that they have
+/// by the pond's clock: vacuum goes by it.
+fn backdate(path: &Path, clock: &ManualClock) -> Outcome {
+    let now = UNIX_EPOCH + Duration::from_micros(u64::try_from(clock.now_us())?);
+    for directory in ["data", "data/_delta_log"] {
+        for entry in std::fs::read_dir(path.join(directory))? {
+            let entry = entry?;
+            let about = entry.metadata()?;
+            if about.is_file() && about.modified()? > now {
+                let times = FileTimes::new().set_modified(now);
+                File::open(entry.path())?.set_times(times)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn intent(command: &str) -> Intent {
@@ -139,7 +162,7 @@ async fn write(pond: &Pond, path: &str, bytes: &[u8]) -> Outcome {
 
 /// Makes a pond of many transactions and tells what that took.
 pub(crate) async fn make(path: &Path, transactions: u64, bytes: usize) -> Outcome<Value> {
-    let (pond, clock) = new_pond(path).await?;
+    let (pond, clock) = new_pond(path, transactions).await?;
     let mut latencies = Latencies::default();
     let mut files = 0;
     let begun = Instant::now();
@@ -153,6 +176,9 @@ pub(crate) async fn make(path: &Path, transactions: u64, bytes: usize) -> Outcom
         }
         step(&pond, number, &mut files, bytes).await?;
         latencies.0.push(started.elapsed());
+        if number % BACKDATE_EVERY == 0 {
+            backdate(path, &clock)?;
+        }
     }
     Ok(json!({
         "made": path, "transactions": transactions, "files": files,
@@ -162,7 +188,7 @@ pub(crate) async fn make(path: &Path, transactions: u64, bytes: usize) -> Outcom
 
 /// Makes a series of many appends, and one of the same rows written once.
 pub(crate) async fn series(appended: &Path, once: &Path, appends: u64) -> Outcome<Value> {
-    let (pond, clock) = new_pond(appended).await?;
+    let (pond, clock) = new_pond(appended, appends).await?;
     let mut latencies = Latencies::default();
     let begun = Instant::now();
     for number in 0..appends {
@@ -170,9 +196,12 @@ pub(crate) async fn series(appended: &Path, once: &Path, appends: u64) -> Outcom
         let started = Instant::now();
         append(&pond, "/s", row(number)).await?;
         latencies.0.push(started.elapsed());
+        if number % BACKDATE_EVERY == 0 {
+            backdate(appended, &clock)?;
+        }
     }
     let seconds = begun.elapsed().as_secs_f64();
-    let (pond, _) = new_pond(once).await?;
+    let (pond, _) = new_pond(once, 1).await?;
     let rows = usize::try_from(appends)?;
     append(&pond, "/s", data::sine(FIRST_ROW_US, MINUTE_US, rows, TimeUnit::Microsecond)).await?;
     Ok(json!({

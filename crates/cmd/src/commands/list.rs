@@ -165,7 +165,9 @@ async fn describe(fs: &Fs, found: NodePath) -> Result<ListedEntry> {
     let mut rows = newest.and_then(|version| version.rows);
     let mut times = None;
     if kind == EntryType::Series {
-        let versions = fs.store().versions(found.id()).await;
+        // What is read of it now: to look through all its versions would cost
+        // more with each.
+        let versions = fs.store().runs(found.id()).await;
         let versions =
             versions.or_fail(|| format!("cannot read the versions of `{}`", found.path))?;
         size_bytes = Some(versions.iter().map(|version| version.size_bytes).sum());

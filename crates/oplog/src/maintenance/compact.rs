@@ -6,19 +6,22 @@
 //! log-structured tree does: each row is written again once a level, and the
 //! levels grow with the logarithm of the history.
 
-use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::keep::Keeper;
+use super::merged_rows::{MergedRows, Told};
 use super::{Policy, Report, Step, commit_id, landed};
 use crate::columns::{ContentRow, kind};
 use crate::delta::{Commit, TableState};
 use crate::file::{FileName, FileWriter, LiveFile, Parts};
 use crate::large::large_path;
 use crate::medium::blocking;
-use crate::reader::{Block, Reads, content_key, link_key, version_key};
-use crate::{Error, Log, Result, Stamped};
+use crate::reader::{Reads, content_key};
+use crate::{Error, LinkRow, Log, Result, Stamped, TransactionRow, VersionRow};
+
+/// Rows from which on those that are superseded are laid apart.
+const APART_FROM_ROWS: u64 = 512;
 
 /// The merges that are due: at most one for small files, metadata, contents.
 pub(super) fn plan(state: &TableState, policy: &Policy) -> Vec<Step> {
@@ -188,9 +191,7 @@ async fn merge_metadata(
     let name = file_name(inputs, "metadata");
     let mut writer = FileWriter::create(&log.medium, log.root.clone(), name);
 
-    let mut rows = Merge::open(reads, inputs, kind::TRANSACTION, |block| block.transactions, {
-        |a, b| a.order().cmp(&b.order())
-    });
+    let mut rows = MergedRows::<TransactionRow>::open(reads, inputs, false);
     while let Some(row) = rows.next().await? {
         if keeper.keep_transaction(&row) {
             writer.transaction(&row).await?;
@@ -198,30 +199,36 @@ async fn merge_metadata(
     }
     writer.end_section().await?;
 
-    let mut rows = Merge::open(
-        reads,
-        inputs,
-        kind::LINK,
-        |block| block.links,
-        |a, b| link_key(a).cmp(&link_key(b)),
-    );
-    while let Some(row) = rows.next().await? {
-        if keeper.keep_link(&row).await? {
+    // What is superseded comes after what is not, so it is read twice; where
+    // there are few rows it stays among the others.
+    let apart = inputs.iter().map(|file| file.rows).sum::<u64>() >= APART_FROM_ROWS;
+    let mut rows = Told::<LinkRow>::open(reads, inputs, !apart);
+    while let Some((row, superseded)) = rows.next().await? {
+        if !(apart && superseded) && keeper.keep_link(&row).await? {
             writer.link(&row).await?;
         }
     }
     writer.end_section().await?;
-
-    let mut rows = Merge::open(
-        reads,
-        inputs,
-        kind::VERSION,
-        |block| block.versions,
-        |a, b| version_key(a).cmp(&version_key(b)),
-    );
-    while let Some(row) = rows.next().await? {
-        if keeper.keep_version(&row).await? {
+    let mut rows = Told::<VersionRow>::open(reads, inputs, !apart);
+    while let Some((row, superseded)) = rows.next().await? {
+        if !(apart && superseded) && keeper.keep_version(&row).await? {
             writer.version(&row).await?;
+        }
+    }
+    if apart {
+        writer.begin_history().await?;
+        let mut rows = Told::<LinkRow>::open(reads, inputs, true);
+        while let Some((row, superseded)) = rows.next().await? {
+            if superseded && keeper.keep_link(&row).await? {
+                writer.link(&row).await?;
+            }
+        }
+        writer.end_section().await?;
+        let mut rows = Told::<VersionRow>::open(reads, inputs, true);
+        while let Some((row, superseded)) = rows.next().await? {
+            if superseded && keeper.keep_version(&row).await? {
+                writer.version(&row).await?;
+            }
         }
     }
     let written = writer.finish().await?;
@@ -235,6 +242,9 @@ async fn merge_contents(
     keeper: &mut Keeper,
     now_us: i64,
 ) -> Result<Option<LiveFile>> {
+    if inputs[0].parts == Parts::Content {
+        keeper.look_up_named(inputs[0].from, inputs[inputs.len() - 1].to).await?;
+    }
     let mut cursors = Vec::new();
     for file in inputs {
         cursors.push(ContentCursor::open(&log.reads, file).await?);
@@ -249,7 +259,7 @@ async fn merge_contents(
             .filter(|cursor| !cursor.rows.is_empty())
             .min_by(|a, b| a.rows.front().map(content_key).cmp(&b.rows.front().map(content_key)));
         let Some(row) = least.and_then(|cursor| cursor.rows.pop_front()) else { break };
-        if !keeper.keep_content(&row, inputs[0].parts).await? {
+        if !keeper.keep_content(&row) {
             continue;
         }
         let writer = writer.get_or_insert_with(|| {
@@ -260,63 +270,6 @@ async fn merge_contents(
     let Some(writer) = writer else { return Ok(None) };
     let written = writer.finish().await?;
     Ok(Some(output(inputs, Parts::Content, keeper, written, now_us)))
-}
-
-/// Rows of one kind from many files, in the order that files have.
-struct Merge<'a, T> {
-    reads: &'a Reads,
-    kind: &'static str,
-    take: fn(Block) -> Vec<Stamped<T>>,
-    compare: fn(&Stamped<T>, &Stamped<T>) -> Ordering,
-    cursors: Vec<Cursor<'a, T>>,
-}
-
-struct Cursor<'a, T> {
-    file: &'a LiveFile,
-    group: usize,
-    rows: VecDeque<Stamped<T>>,
-    ended: bool,
-}
-
-impl<'a, T> Merge<'a, T> {
-    fn open(
-        reads: &'a Reads,
-        files: &'a [LiveFile],
-        kind: &'static str,
-        take: fn(Block) -> Vec<Stamped<T>>,
-        compare: fn(&Stamped<T>, &Stamped<T>) -> Ordering,
-    ) -> Self {
-        let cursors = files
-            .iter()
-            .map(|file| Cursor { file, group: 0, rows: VecDeque::new(), ended: false })
-            .collect();
-        Self { reads, kind, take, compare, cursors }
-    }
-
-    async fn next(&mut self) -> Result<Option<Stamped<T>>> {
-        for cursor in &mut self.cursors {
-            while cursor.rows.is_empty() && !cursor.ended {
-                let footer = self.reads.footer(cursor.file).await?;
-                let Some(group) = footer.groups.get(cursor.group) else {
-                    cursor.ended = true;
-                    break;
-                };
-                if group.may_have_metadata() && group.may_have(self.kind) {
-                    let block = self.reads.read_block(cursor.file, &footer, cursor.group).await?;
-                    cursor.rows = (self.take)(block).into();
-                }
-                cursor.group += 1;
-            }
-        }
-        let compare = self.compare;
-        let least = self.cursors.iter_mut().filter(|cursor| !cursor.rows.is_empty()).min_by(
-            |a, b| match (a.rows.front(), b.rows.front()) {
-                (Some(a), Some(b)) => compare(a, b),
-                _ => Ordering::Equal,
-            },
-        );
-        Ok(least.and_then(|cursor| cursor.rows.pop_front()))
-    }
 }
 
 struct ContentCursor<'a> {

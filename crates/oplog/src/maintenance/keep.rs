@@ -12,18 +12,33 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 use tinyfs::{ContentHash, NodeId};
 
-use crate::columns::ContentRow;
-use crate::file::Parts;
+use crate::columns::{ContentRow, kind};
 use crate::{LinkRow, Result, Snapshot, Stamped, TransactionRow, VersionRow};
 
+/// A content that a version names.
+type Named = (NodeId, u64, ContentHash);
+
 /// Decides for each row in turn; rows come sorted, so a node's are together.
+/// Versions come before contents.
 pub(super) struct Keeper {
     snapshot: Snapshot,
     covered_before: u64,
     pruning: Option<Pruning>,
     node: Option<OfNode>,
+    /// The runs of a series that were merged long ago.
+    runs: Option<(NodeId, Runs)>,
+    /// Inline contents that versions seen so far name, and whether one of them
+    /// stays.
+    named: HashMap<Named, bool>,
     /// Large files that versions named which are dropped.
     dropped_large: HashSet<ContentHash>,
+}
+
+/// Runs that stand for versions now: their orders, and what they cover.
+#[derive(Default)]
+struct Runs {
+    orders: HashSet<(u64, u32)>,
+    covered: Covered,
 }
 
 /// Nodes that some name stands for at the horizon or later: the same for every
@@ -62,8 +77,6 @@ struct OfNode {
     node: NodeId,
     /// The orders of the version rows that stay.
     kept: HashSet<(u64, u32)>,
-    /// The contents that version rows name, and whether one of them stays.
-    named: HashMap<(u64, ContentHash), bool>,
 }
 
 /// A directory, and the order of the newest row of each of its names.
@@ -79,8 +92,15 @@ struct Pruning {
 impl Keeper {
     /// Drops only versions covered by runs merged at or before a transaction.
     pub(super) fn covered(snapshot: Snapshot, covered_before: u64) -> Self {
-        let dropped_large = HashSet::new();
-        Self { snapshot, covered_before, pruning: None, node: None, dropped_large }
+        Self {
+            snapshot,
+            covered_before,
+            pruning: None,
+            node: None,
+            runs: None,
+            named: HashMap::new(),
+            dropped_large: HashSet::new(),
+        }
     }
 
     /// Drops what no snapshot at the horizon or later needs.
@@ -105,8 +125,9 @@ impl Keeper {
         self.pruning.as_ref().map_or(0, |pruning| pruning.oldest)
     }
 
-    const fn keeps_all(&self) -> bool {
-        self.pruning.is_none() && self.covered_before == 0 && self.snapshot.oldest() == 0
+    /// Whether no row from this transaction on was dropped or will be.
+    fn keeps_all_from(&self, txn_seq: u64) -> bool {
+        txn_seq > self.covered_before.max(self.snapshot.oldest())
     }
 
     pub(super) fn keep_transaction(&self, row: &Stamped<TransactionRow>) -> bool {
@@ -139,18 +160,32 @@ impl Keeper {
             Some(known) => known,
             None => {
                 let rows = self.snapshot.versions(node).await?;
-                let kept = self.kept(node, &rows);
-                let mut named = HashMap::new();
-                for row in &rows {
-                    if let Some(hash) = row.row.hash {
-                        *named.entry((row.row.version, hash)).or_default() |=
-                            kept.contains(&row.order());
-                    }
-                }
-                OfNode { node, kept, named }
+                OfNode { node, kept: self.kept(node, &rows) }
             }
         };
         Ok(self.node.insert(known))
+    }
+
+    /// Whether a run that was merged long ago stands for a version or run. It
+    /// is looked for among the runs that stand now, however many there were.
+    async fn is_covered(&mut self, row: &Stamped<VersionRow>) -> Result<bool> {
+        let node = row.row.node;
+        let (_, runs) = match self.runs.take().filter(|(known, _)| *known == node) {
+            Some(known) => self.runs.insert(known),
+            None => {
+                let mut runs = Runs::default();
+                for row in self.snapshot.current(node).await? {
+                    let Some(covers) = row.row.covers else { continue };
+                    if row.txn_seq <= self.covered_before {
+                        runs.orders.insert(row.order());
+                        runs.covered.insert(covers.from_version, row.row.version);
+                    }
+                }
+                self.runs.insert((node, runs))
+            }
+        };
+        let first = row.row.covers.map_or(row.row.version, |covers| covers.from_version);
+        Ok(!runs.orders.contains(&row.order()) && runs.covered.covers(first, row.row.version))
     }
 
     /// The orders of the rows of a node that stay.
@@ -193,44 +228,70 @@ impl Keeper {
     }
 
     pub(super) async fn keep_version(&mut self, row: &Stamped<VersionRow>) -> Result<bool> {
-        if self.pruning.is_none() && (self.covered_before == 0 || !row.row.entry_type.is_series()) {
-            return Ok(true);
-        }
-        let keep = self.about(row.row.node).await?.kept.contains(&row.order());
-        if let (false, false, Some(hash)) = (keep, row.row.inline, row.row.hash) {
-            self.dropped_large.insert(hash);
+        let keep = if self.keeps_all_from(row.txn_seq) {
+            true
+        } else if self.pruning.is_some() {
+            self.about(row.row.node).await?.kept.contains(&row.order())
+        } else {
+            row.txn_seq > self.covered_before
+                || row.row.version == 0
+                || !row.row.entry_type.is_series()
+                || !self.is_covered(row).await?
+        };
+        if let Some(hash) = row.row.hash {
+            if row.row.inline {
+                *self.named.entry((row.row.node, row.row.version, hash)).or_default() |= keep;
+            } else if !keep {
+                self.dropped_large.insert(hash);
+            }
         }
         Ok(keep)
     }
 
-    /// Whether a content stays that lies in a file of its own, or in one with
-    /// its version row, which is rewritten at the same time.
-    pub(super) async fn keep_content(
-        &mut self,
-        row: &Stamped<ContentRow>,
-        parts: Parts,
-    ) -> Result<bool> {
-        if self.keeps_all() {
-            return Ok(true);
+    /// Reads which contents the versions of a range of transactions name, for
+    /// contents that lie in files of their own.
+    pub(super) async fn look_up_named(&mut self, from: u64, to: u64) -> Result<()> {
+        if self.keeps_all_from(from) {
+            return Ok(());
         }
-        let named = &self.about(row.row.node).await?.named;
-        let stays = named.get(&(row.row.version, row.row.hash));
-        Ok(stays.is_some_and(|stays| *stays || parts == Parts::Content))
+        let reads = Arc::clone(&self.snapshot.reads);
+        let files =
+            self.snapshot.metadata_files().filter(|file| file.from <= to && from <= file.to);
+        for file in files {
+            let footer = reads.footer(file).await?;
+            for (number, group) in footer.groups.iter().enumerate() {
+                if !group.may_have(kind::VERSION) || !group.may_be_of(&(from..=to)) {
+                    continue;
+                }
+                let block = reads.read_kind(file, &footer, number, kind::VERSION).await?;
+                for row in block.versions.iter().filter(|row| row.row.inline) {
+                    let Some(hash) = row.row.hash else { continue };
+                    self.named.insert((row.row.node, row.row.version, hash), true);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a content stays: whether a version names it that does.
+    pub(super) fn keep_content(&self, row: &Stamped<ContentRow>) -> bool {
+        self.keeps_all_from(row.txn_seq)
+            || self.named.get(&(row.row.node, row.row.version, row.row.hash)) == Some(&true)
     }
 }
 
 /// Ranges of versions that runs cover. None lies within another: so their ends
 /// rise with their beginnings.
 #[derive(Default)]
-struct Covered(BTreeMap<u64, u64>);
+pub(super) struct Covered(BTreeMap<u64, u64>);
 
 impl Covered {
     /// Whether one run covers them all.
-    fn covers(&self, first: u64, last: u64) -> bool {
+    pub(super) fn covers(&self, first: u64, last: u64) -> bool {
         self.0.range(..=first).next_back().is_some_and(|(_, end)| last <= *end)
     }
 
-    fn insert(&mut self, first: u64, last: u64) {
+    pub(super) fn insert(&mut self, first: u64, last: u64) {
         if self.covers(first, last) {
             return;
         }

@@ -8,6 +8,7 @@
 mod checkpoint;
 mod compact;
 mod keep;
+mod merged_rows;
 mod prune;
 mod vacuum;
 

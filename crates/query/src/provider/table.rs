@@ -71,9 +71,7 @@ impl Member {
                 vec![fs.version(found, Some(number)).await?]
             }
             (None, EntryType::Series) => opener.store.runs(node.id).await?,
-            (None, _) => {
-                opener.store.versions(node.id).await?.into_iter().next_back().into_iter().collect()
-            }
+            (None, _) => node.newest.clone().into_iter().collect(),
         };
         let bad = |what: String| Error::BadSeries { path: found.path.clone(), what };
         let spec = match stored {

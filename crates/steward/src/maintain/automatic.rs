@@ -9,6 +9,7 @@ use oplog::maintenance::{Report, Step as LogStep};
 use tinyfs::NodeId;
 use tokio::time::Instant;
 
+use super::pace::Paces;
 use super::plan::{full_policy, limits, merges_of};
 use crate::intent::Intent;
 use crate::journal::Upkeep;
@@ -18,8 +19,8 @@ use crate::{Error, Result};
 
 /// After so many transactions the log is looked at: looking has a cost too.
 const LOOK_EVERY: u64 = 16;
-/// Larger pieces are left to an upkeep that is asked for.
-const MAX_PIECE_BYTES: u64 = 8 << 20;
+/// Files that are taken away after one commit.
+const MAX_LEFTOVERS: usize = 1_000;
 
 /// Of the series a transaction appended to (each with the versions added):
 /// those that got past a number of versions at which a merge may be due.
@@ -76,10 +77,26 @@ impl Pond {
         series: &[NodeId],
         log_is_due: bool,
     ) -> Result<bool> {
+        let mut paces = Paces::load(&self.control);
+        let before = paces;
+        let done = self.in_pieces(locked, series, log_is_due, &mut paces).await;
+        if paces != before {
+            paces.store(&self.control);
+        }
+        done
+    }
+
+    async fn in_pieces(
+        &self,
+        locked: &mut Locked,
+        series: &[NodeId],
+        log_is_due: bool,
+        paces: &mut Paces,
+    ) -> Result<bool> {
         let begun = Instant::now();
         let budget = locked.settings.budget();
         let mut limits = limits(&locked.settings);
-        limits.max_bytes = limits.max_bytes.min(MAX_PIECE_BYTES);
+        limits.max_bytes = limits.max_bytes.min(paces.series.piece_bytes(budget));
         let newest = locked.log.head().txn_seq;
         let row = locked.log.snapshot().transaction(newest).await;
         let row = row.map_err(Error::log("cannot read the newest transaction"))?.row;
@@ -100,7 +117,15 @@ impl Pond {
                 let due = merges_of(&locked.log.snapshot(), *node, &name, limits).await?;
                 let next = due.iter().find(|due| !refused.contains(&due.merge.covers()));
                 let Some(next) = next else { break };
-                if !self.merge_series(locked, next, &intent).await? {
+                let bytes = next.merge.input_bytes();
+                let left = budget.saturating_sub(begun.elapsed());
+                if bytes > paces.series.piece_bytes(left) {
+                    break;
+                }
+                let started = Instant::now();
+                if self.merge_series(locked, next, &intent).await? {
+                    paces.series.learn(bytes, started.elapsed());
+                } else {
                     refused.push(next.merge.covers());
                 }
             }
@@ -113,46 +138,63 @@ impl Pond {
         // That reads the whole history of versions.
         policy.large_files = false;
         // So much of what is due as fits, or a large piece would never be done.
-        policy.merge_bytes = policy.merge_bytes.min(MAX_PIECE_BYTES);
+        let most = paces.log.piece_bytes(budget);
+        policy.merge_bytes = policy.merge_bytes.min(most);
         let plan = locked
             .log
             .plan_maintenance(&policy, now_us)
             .await
             .map_err(Error::log("cannot see what upkeep is due"))?;
         let mut report = Report::default();
-        for (done, step) in affordable(&plan.steps).into_iter().enumerate() {
+        for (done, step) in affordable(&plan.steps, most).into_iter().enumerate() {
+            let left = budget.saturating_sub(begun.elapsed());
+            let bytes = bytes_of(&step);
             // One at least, or looking alone could take up every budget.
-            if done > 0 && begun.elapsed() >= budget {
+            if done > 0 && (left.is_zero() || bytes > paces.log.piece_bytes(left)) {
                 return Ok(false);
             }
+            let started = Instant::now();
             locked
                 .log
-                .perform_step(step, &policy, now_us, &mut report)
+                .perform_step(&step, &policy, now_us, &mut report)
                 .await
                 .map_err(Error::log("upkeep of the log failed"))?;
+            paces.log.learn(bytes, started.elapsed());
         }
         Ok(true)
     }
 }
 
-/// The steps that are small enough to follow a commit.
-fn affordable(steps: &[LogStep]) -> Vec<&LogStep> {
+/// What a step reads; 0 for one whose cost is bounded otherwise.
+fn bytes_of(step: &LogStep) -> u64 {
+    match step {
+        LogStep::Merge { bytes, .. } | LogStep::Rewrite { bytes, .. } => *bytes,
+        _ => 0,
+    }
+}
+
+/// The steps, or what of them, that read at most so many bytes: small enough
+/// to follow a commit.
+fn affordable(steps: &[LogStep], most: u64) -> Vec<LogStep> {
     let mut affordable = Vec::with_capacity(steps.len());
     let mut held = false;
     for step in steps {
-        let fits = match step {
-            LogStep::Merge { bytes, .. } => *bytes <= MAX_PIECE_BYTES,
+        match step {
             LogStep::Rewrite { bytes, .. } => {
                 // A prune drops from the oldest file on: were the word that a
                 // name is gone dropped before the name itself, the name would
                 // be back. So none is written again before an older one.
-                held |= *bytes > MAX_PIECE_BYTES;
-                !held
+                held |= *bytes > most;
+                if !held {
+                    affordable.push(step.clone());
+                }
             }
-            _ => true,
-        };
-        if fits {
-            affordable.push(step);
+            LogStep::Vacuum { leftovers } => {
+                let leftovers = leftovers.iter().take(MAX_LEFTOVERS).cloned().collect();
+                affordable.push(LogStep::Vacuum { leftovers });
+            }
+            step if bytes_of(step) <= most => affordable.push(step.clone()),
+            _ => {}
         }
     }
     affordable
@@ -187,15 +229,16 @@ mod tests {
     fn nothing_newer_is_pruned_before_a_rewrite_that_is_too_large() {
         let rewrite = |file: &str, bytes| LogStep::Rewrite { file: file.to_owned(), bytes };
         let merge = |bytes| LogStep::Merge { files: Vec::new(), transactions: (1, 2), bytes };
-        let large = MAX_PIECE_BYTES + 1;
+        let most = 8 << 20;
+        let large = most + 1;
         let steps = [
             rewrite("a", 1),
             rewrite("b", large),
             rewrite("c", 1),
             LogStep::Checkpoint { version: 3 },
         ];
-        assert_eq!(affordable(&steps), [&steps[0], &steps[3]]);
+        assert_eq!(affordable(&steps, most), [steps[0].clone(), steps[3].clone()]);
         let steps = [merge(large), merge(1)];
-        assert_eq!(affordable(&steps), [&steps[1]]);
+        assert_eq!(affordable(&steps, most), [steps[1].clone()]);
     }
 }

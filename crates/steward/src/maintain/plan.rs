@@ -120,9 +120,7 @@ pub(super) async fn merges_of(
     if runs.len() < limits.fan_in {
         return Ok(Vec::new());
     }
-    let written: HashMap<u64, u64> =
-        view.versions(node).await?.iter().map(|v| (v.number, v.txn_seq)).collect();
-    let rows = snapshot.versions(node).await.map_err(Error::log("cannot read a series"))?;
+    let rows = snapshot.current(node).await.map_err(Error::log("cannot read a series"))?;
     let covered: HashMap<(u64, u64), u64> = rows
         .iter()
         .filter_map(|row| {
@@ -132,7 +130,7 @@ pub(super) async fn merges_of(
     // A run knows the transaction of the first version it covers, also when
     // that version has been dropped since.
     let from_txn = |version: &Version| match &version.covers {
-        None => written.get(&version.number).copied().unwrap_or(version.txn_seq),
+        None => version.txn_seq,
         Some(covers) => {
             covered.get(&(version.number, *covers.start())).copied().unwrap_or(version.txn_seq)
         }
