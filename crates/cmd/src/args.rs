@@ -33,6 +33,10 @@ Names:
   host+csv:///abs/x.csv      a file of this machine, as a table:
                              [host+]FORMAT[+zstd|gzip|bzip2][+table|series]:PATH
   -                          stdin or stdout
+FORMAT is csv, json (one array or object), ndjson (one object a line), parquet,
+jsonlogs (JSON lines among others), weblog (Common or Combined Log Format), excelhtml
+(an HTML table that was saved as .xls) or oteljson (OpenTelemetry metrics as JSON lines,
+one row a data point). `pond describe host+FORMAT:FILE` shows the columns.
 Times are UTC unless they carry an offset or a zone.
 
 Environment:

@@ -109,10 +109,10 @@ impl HostSource {
         let spool_error =
             |source| Error::Spool { file: file.clone(), dir: self.temp_dir.clone(), source };
         let mut spool = tempfile::NamedTempFile::new_in(&self.temp_dir).map_err(spool_error)?;
+        self.scratch.add_file(spool.path());
         io::copy(from, spool.as_file_mut()).map_err(spool_error)?;
         let metadata = spool.as_file().metadata().map_err(spool_error)?;
         let spool = spool.into_temp_path();
-        self.scratch.add_file(&spool);
         let path = spool.to_path_buf();
         Ok(self.input(file, path, FileState::of(&metadata), resolved, Some(Arc::new(spool))))
     }

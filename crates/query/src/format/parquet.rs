@@ -60,9 +60,9 @@ fn unpack(input: &Input, dir: &Path) -> Result<(Input, Option<tempfile::TempPath
     let spool_error =
         |source| Error::Spool { file: input.file().to_owned(), dir: dir.to_owned(), source };
     let mut spool = tempfile::NamedTempFile::new_in(dir).map_err(spool_error)?;
+    input.scratch().add_file(spool.path());
     input.read()?.copy_to(spool.as_file_mut(), dir)?;
     let path = spool.into_temp_path();
-    input.scratch().add_file(&path);
     Ok((input.unpacked_at(&path).map_err(spool_error)?, Some(path)))
 }
 
