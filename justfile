@@ -16,6 +16,8 @@ fmt:
 torture LENGTH="20":
     DUCKPOND_TORTURE={{LENGTH}} cargo test -p oplog --test it durability:: -- --nocapture
     DUCKPOND_TORTURE={{LENGTH}} cargo test -p steward --test it torture:: -- --nocapture
+    DUCKPOND_TORTURE={{LENGTH}} cargo test -p cmd --test it torture:: -- --nocapture --test-threads=1
+    DUCKPOND_TORTURE={{LENGTH}} cargo test -p cmd --test it hostile:: -- --nocapture
 
 # The main job on the bundled data.
 demo:

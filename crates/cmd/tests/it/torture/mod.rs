@@ -2,8 +2,8 @@
 //!
 //! [`kills`] kills it at random instants and at system calls, [`faults`] lets
 //! its system calls fail, [`crowd`] runs many of it at once. The long form
-//! (`just torture`, which sets `DUCKPOND_TORTURE` to a number of rounds) does
-//! the same more often. The seed is printed; `DUCKPOND_SEED` repeats it.
+//! (`just torture N`, which sets `DUCKPOND_TORTURE`) does the same N times as
+//! often. The seed is printed; `DUCKPOND_SEED` repeats it.
 //!
 //! Always true: what a pond must hold is known from a model that shares no code
 //! with the program; no check depends on how long anything takes.
@@ -20,19 +20,19 @@ mod random;
 mod strace;
 mod workload;
 
-use random::Random;
+pub(crate) use random::Random;
 
-/// The rounds of a test: `short` unless the long form is asked for.
-fn rounds(short: usize) -> usize {
+/// The rounds of a test: `short`, or so many times as many in the long form.
+pub(crate) fn rounds(short: usize) -> usize {
     match std::env::var("DUCKPOND_TORTURE") {
-        Ok(text) => text.parse().expect("DUCKPOND_TORTURE is a number of rounds"),
+        Ok(text) => short * text.parse::<usize>().expect("DUCKPOND_TORTURE is a number"),
         Err(_) => short,
     }
 }
 
 /// The random numbers of a test, its seed told.
 #[expect(clippy::print_stderr, reason = "whoever repeats a test needs its seed")]
-fn random(test: &str) -> Random {
+pub(crate) fn random(test: &str) -> Random {
     let seed = match std::env::var("DUCKPOND_SEED") {
         Ok(text) => text.parse().expect("DUCKPOND_SEED is a number"),
         Err(_) => random::unpredictable(),
@@ -43,6 +43,6 @@ fn random(test: &str) -> Random {
 
 /// Tells how a test went, for whoever reads along with `--nocapture`.
 #[expect(clippy::print_stderr, reason = "figures of the long form")]
-fn tell(text: &str) {
+pub(crate) fn tell(text: &str) {
     eprintln!("{text}");
 }
