@@ -28,3 +28,23 @@ golden:
     python3 -m venv target/golden
     target/golden/bin/pip install --quiet duckdb==1.5.5
     target/golden/bin/python crates/cmd/tests/golden/answers.py
+
+# What it costs, beside its peers; writes docs/benchmarks.md. One section or all: scan, ingest, memory, startup, instructions.
+bench *SECTIONS:
+    cargo build --release -p cmd
+    python3 benches/bench.py {{SECTIONS}}
+
+# Every fuzz target for SECONDS each; what it finds is in fuzz/artifacts.
+fuzz SECONDS="60":
+    #!/bin/sh
+    set -eu
+    if ! cargo +nightly fuzz --version >/dev/null 2>&1; then
+        echo "skipped: fuzzing needs a nightly compiler and cargo-fuzz" >&2
+        echo "rustup toolchain install nightly && cargo install cargo-fuzz" >&2
+        exit 0
+    fi
+    # The same versions of everything as the program has.
+    cp Cargo.lock fuzz/Cargo.lock
+    for target in $(cargo +nightly fuzz list); do
+        cargo +nightly fuzz run "$target" -- -max_total_time={{SECONDS}} -max_len=4096
+    done

@@ -1,0 +1,9 @@
+//! A pattern and a path, divided by a line break.
+
+#![no_main]
+
+#[allow(dead_code, reason = "shared with other targets and with the tests of the crate")]
+#[path = "../../crates/tinyfs/tests/it/hostile/entries.rs"]
+mod entries;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entries::glob(data));

@@ -1,0 +1,9 @@
+//! Bytes in the place of the log's newest files.
+
+#![no_main]
+
+#[allow(dead_code, reason = "shared with other targets and with the tests of the crate")]
+#[path = "../../crates/steward/tests/it/hostile/entries.rs"]
+mod entries;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entries::log_rows(data));

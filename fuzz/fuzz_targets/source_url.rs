@@ -1,0 +1,9 @@
+//! The URL of a file of this machine.
+
+#![no_main]
+
+#[allow(dead_code, reason = "shared with other targets and with the tests of the crate")]
+#[path = "../../crates/query/tests/it/hostile/entries.rs"]
+mod entries;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entries::source_url(data));
