@@ -29,7 +29,8 @@ fn run(program: &Path, pond: &Path, arguments: &[&str], host: &Path) -> Outcome<
         command.arg(format!("host://{}", host.display())).arg("/measured");
     }
     let begun = Instant::now();
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+    let status =
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
     let elapsed = begun.elapsed().as_secs_f64() * 1e3;
     if !status.success() {
         return Err(format!("{command:?} failed").into());
@@ -71,11 +72,7 @@ fn small_file() -> Outcome<tempfile::NamedTempFile> {
 
 /// A row for each pond and command: the median of its runs, their range, and
 /// how many times that of the first pond it is.
-pub(crate) fn ages(
-    program: &Path,
-    runs: usize,
-    ponds: &[impl AsRef<Path>],
-) -> Outcome<Vec<Value>> {
+pub(crate) fn ages(program: &Path, runs: usize, ponds: &[impl AsRef<Path>]) -> Outcome<Vec<Value>> {
     let host = small_file()?;
     let mut lines = Vec::new();
     for pond in ponds {
