@@ -78,8 +78,9 @@ pub async fn build() -> TestPond {
         pond.clock.advance(1_000_000);
         pond.pond
             .write(TestPond::intent("pond copy"), async |txn| {
-                let taken = txn.fs().take_parquet(path, entry_type, None, &mut bytes.as_ref());
-                taken.await.map_err(steward::Error::from)
+                let (fs, mut bytes) = (txn.fs(), bytes.as_ref());
+                let taken = fs.take_parquet(path, entry_type, None, &mut bytes).await;
+                taken.map_err(steward::Error::from)
             })
             .await
             .unwrap();
