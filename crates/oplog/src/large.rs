@@ -132,7 +132,16 @@ pub(crate) async fn read(
     let bytes = match store.get_range(&Path::from(large_path(hash)), range.clone()).await {
         Ok(bytes) => bytes,
         Err(object_store::Error::NotFound { .. }) => return Err(Error::MissingLargeFile { hash }),
-        Err(error) => return Err(Error::io(format!("reading large file {hash}"), error)),
+        Err(error) => {
+            // A store answers a range beyond the end as it answers any failure.
+            if size(store, hash).await.is_ok_and(|size| size.is_some_and(|size| size < range.end)) {
+                return Err(Error::DamagedFile {
+                    file: large_path(hash),
+                    what: format!("it ends before byte {}", range.end),
+                });
+            }
+            return Err(Error::io(format!("reading large file {hash}"), error));
+        }
     };
     if bytes.len() as u64 != wanted {
         return Err(Error::DamagedFile {

@@ -115,12 +115,16 @@ impl Settings {
     /// Reads the settings of a replica.
     ///
     /// # Errors
-    /// [`Error::BadSettings`], [`Error::NoSuchSetting`], [`Error::BadSetting`]
-    /// when the file was edited by hand and is wrong.
+    /// [`Error::BadSettings`] when the file was edited by hand, or damaged, and
+    /// is wrong.
     pub(crate) fn load(control: &Control) -> Result<Self> {
         let chosen: BTreeMap<String, String> = control.read_json(FILE)?.unwrap_or_default();
         for (key, value) in &chosen {
-            check(find(key)?, value)?;
+            // What was stored was valid: the file has been changed since.
+            find(key).and_then(|setting| check(setting, value)).map_err(|error| {
+                let source = <serde_json::Error as serde::de::Error>::custom(error);
+                Error::BadSettings { path: control.path(FILE), source }
+            })?;
         }
         Ok(Self { chosen })
     }
