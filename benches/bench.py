@@ -87,6 +87,7 @@ def main():
     parser.add_argument("--work", type=Path, default=target / "benches")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--accept", action="store_true", help="note the counts as the baseline")
+    parser.add_argument("--reuse", action="store_true", help="scan the ponds of the last run")
     args = parser.parse_args()
     names = args.sections or list(SECTIONS)
     unknown = [name for name in names if name not in SECTIONS]
@@ -107,6 +108,8 @@ def main():
             figures = memory.bench(tools, data, work)
         elif name == "instructions":
             figures = instructions.bench(tools, data, work, args.accept)
+        elif name == "scan":
+            figures = scan.bench(tools, data, work, args.rounds, args.reuse)
         else:
             figures = SECTIONS[name].bench(tools, data, work, args.rounds)
         results.put(name, figures)

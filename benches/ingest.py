@@ -58,12 +58,13 @@ def bench(tools, data, work, rounds):
         rounds,
     )
     script = [tools.python, "-c", COPY_AND_HASH]
-    start = race([Competitor("python", script)], rounds)["python"]["seconds"]
+    start = race([Competitor("python", script)], rounds)["python"]
     figures["parquet"] = race(
         [
             Competitor("pond", copy("parquet", parquet), env, empty),
             Competitor(
-                "copy and hash", [*script, parquet, out], before=remove, start_seconds=start
+                "copy and hash", [*script, parquet, out], before=remove,
+                start_seconds=start["seconds"], start_cpu_seconds=start["cpu_seconds"],
             ),
         ],
         rounds,
@@ -71,7 +72,14 @@ def bench(tools, data, work, rounds):
     for name, peer in (("csv", "duckdb"), ("parquet", "copy and hash")):
         one = figures[name]
         figures[f"{name} ratio"] = round(one["pond"]["seconds"] / one[peer]["seconds"], 2)
-        print(name, {k: v["seconds"] for k, v in one.items()}, figures[f"{name} ratio"])
+        cpu = one["pond"]["cpu_seconds"] / max(one[peer]["cpu_seconds"], 0.001)
+        figures[f"{name} CPU ratio"] = round(cpu, 2)
+        print(
+            f"{name}:",
+            {k: (v["seconds"], v["cpu_seconds"]) for k, v in one.items()},
+            {k: v for k, v in figures.items() if k.startswith(name)},
+            flush=True,
+        )
     return figures
 
 
@@ -80,14 +88,14 @@ def report(figures):
     csv, parquet = figures["csv"], figures["parquet"]
     copied = parquet["copy and hash"]
     return [
-        "| work | pond | peer | ratio | pond's CPU | pond's peak |",
-        "|---|---|---|---|---|---|",
+        "| work | pond | peer | ratio | CPU ratio | pond's CPU | pond's peak |",
+        "|---|---|---|---|---|---|---|",
         f"| CSV ({figures['csv bytes'] / 1e6:,.0f} MB) to a series "
         f"| {csv['pond']['seconds']:.2f} s | DuckDB's `COPY`: {csv['duckdb']['seconds']:.2f} s "
-        f"| {figures['csv ratio']:.2f} | {csv['pond']['cpu_seconds']:.1f} s "
+        f"| {figures['csv ratio']:.2f} | {figures['csv CPU ratio']:.2f} | {csv['pond']['cpu_seconds']:.1f} s "
         f"| {csv['pond']['peak_mib']:.0f} MiB |",
         f"| Parquet ({figures['parquet bytes'] / 1e6:,.0f} MB) as it came "
         f"| {parquet['pond']['seconds']:.2f} s | copy, hash, sync: {copied['seconds']:.2f} s "
-        f"| {figures['parquet ratio']:.2f} | {parquet['pond']['cpu_seconds']:.1f} s "
+        f"| {figures['parquet ratio']:.2f} | {figures['parquet CPU ratio']:.2f} | {parquet['pond']['cpu_seconds']:.1f} s "
         f"| {parquet['pond']['peak_mib']:.0f} MiB |",
     ]

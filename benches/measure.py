@@ -37,6 +37,7 @@ class Competitor:
     before: object = None
     # Seconds taken off each run: the start of an interpreter.
     start_seconds: float = 0.0
+    start_cpu_seconds: float = 0.0
 
 
 def run(command, env=None, stdout=None, check=True):
@@ -84,6 +85,7 @@ def race(competitors, rounds, warm=1):
                 competitor.before()
             done = run(competitor.command, competitor.env)
             done.seconds -= competitor.start_seconds
+            done.cpu_seconds -= competitor.start_cpu_seconds
             if number >= warm:
                 runs[competitor.name].append(done)
     return {

@@ -21,6 +21,10 @@ use crate::{Error, Result};
 pub const ROW_GROUP_ROWS: usize = 1 << 20;
 /// The most encoded bytes of a row group.
 pub const ROW_GROUP_BYTES: usize = 64 << 20;
+/// The most bytes of a column's dictionary. A reader of one page of a column reads
+/// its dictionary as well, also where most pages do without: so one that grows
+/// beyond what pays (32,768 numbers) is given up early.
+const DICTIONARY_BYTES: usize = 256 << 10;
 /// The most rows taken from a batch before it is seen whether a row group is full.
 const SLICE_ROWS: usize = 8192;
 
@@ -100,6 +104,7 @@ fn properties(
     let mut properties = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
