@@ -19,14 +19,23 @@ pub(crate) fn sql_name(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
 }
 
-/// The text with control characters escaped.
+/// Whether a character does something to a terminal other than take a place:
+/// control characters, and those that turn the direction of what follows, so
+/// that a name reads as another one.
+fn acts(c: char) -> bool {
+    let turns =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// The text with characters that act on a terminal escaped.
 pub(crate) fn terminal(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
+    if !text.chars().any(acts) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if c.is_control() {
+        if acts(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);
@@ -54,6 +63,7 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(terminal("a\x1b[2Jb\n"), "a\\u{1b}[2Jb\\n");
+        assert_eq!(terminal("a\u{202e}b\u{9b}"), "a\\u{202e}b\\u{9b}");
     }
 
     #[test]

@@ -228,9 +228,9 @@ fn steps(step: &ColumnarValue) -> Result<Numbers> {
         ColumnarValue::Array(array)
             if let Some(steps) = array.as_primitive_opt::<IntervalMonthDayNanoType>() =>
         {
-            let each = steps.iter().map(|step| {
-                step.map(|step| as_us(step.months, step.days, step.nanoseconds))
-            });
+            let each = steps
+                .iter()
+                .map(|step| step.map(|step| as_us(step.months, step.days, step.nanoseconds)));
             Numbers::Each(each.collect())
         }
         other if other.data_type().is_integer() => Numbers::of(other, &DataType::Int64)?,
@@ -259,9 +259,7 @@ impl Numbers {
         let numbers = numbers.as_primitive::<arrow::datatypes::Int64Type>().clone();
         Ok(match value {
             ColumnarValue::Array(_) => Self::Each(numbers),
-            ColumnarValue::Scalar(_) => {
-                Self::Same(numbers.is_valid(0).then(|| numbers.value(0)))
-            }
+            ColumnarValue::Scalar(_) => Self::Same(numbers.is_valid(0).then(|| numbers.value(0))),
         })
     }
 

@@ -14,7 +14,9 @@
 
 pub mod format;
 
+mod again;
 mod alarm;
+mod bounded;
 mod bytes;
 mod catalog;
 mod civil;

@@ -30,7 +30,9 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use futures::{Stream, StreamExt};
 use tinyfs::Store;
 
+use crate::again::TellApart;
 use crate::alarm::Alarm;
+use crate::bounded;
 use crate::catalog::{Binding, CATALOG, Catalog, OneCatalog, PATHS, PondCatalog};
 use crate::civil;
 use crate::content_store::{ContentStore, OnlyPond};
@@ -106,8 +108,14 @@ impl Session {
             .with_config(config(&options))
             .with_runtime_env(runtime)
             .with_catalog_list(Arc::new(catalogs))
+            .with_analyzer_rule(Arc::new(TellApart))
             .build();
         let context = SessionContext::new_with_state(state);
+        if let Some(limit) = options.memory_limit_bytes {
+            for function in bounded::functions(&context, limit)? {
+                context.register_udf(function);
+            }
+        }
         for function in civil::functions() {
             context.register_udf(function);
         }

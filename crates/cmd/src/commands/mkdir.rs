@@ -56,14 +56,24 @@ pub(crate) async fn run(context: &Context, args: &MkdirArgs) -> Result<()> {
 
 /// How many directories are to be made for this one to be there.
 async fn missing(fs: &Fs<dyn WriteStore>, path: &str, parents: bool) -> Result<u64> {
-    let mut count = 0;
-    let mut next = Some(path.trim_end_matches('/')).filter(|path| !path.is_empty());
-    while let Some(path) = next {
-        if fs.exists(path).await.or_fail(|| format!("cannot make `{path}`"))? {
-            break;
-        }
-        count += 1;
-        next = tinyfs::path::parent(path).filter(|_| parents);
+    // The path, and each directory on the way to it. Those that are there come
+    // last: it is enough to look where they begin, however deep the path is.
+    let path = Some(path.trim_end_matches('/')).filter(|path| !path.is_empty());
+    let mut ways: Vec<&str> = path.into_iter().collect();
+    while let Some(parent) = ways.last().and_then(|path| tinyfs::path::parent(path))
+        && parents
+    {
+        ways.push(parent);
     }
-    Ok(count)
+    let (mut absent, mut there) = (0, ways.len());
+    while absent < there {
+        let at = absent + (there - absent) / 2;
+        let path = ways[at];
+        if fs.exists(path).await.or_fail(|| format!("cannot make `{path}`"))? {
+            there = at;
+        } else {
+            absent = at + 1;
+        }
+    }
+    Ok(absent as u64)
 }

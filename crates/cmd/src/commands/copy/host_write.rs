@@ -97,9 +97,22 @@ pub(super) struct HostFile {
 }
 
 impl HostFile {
-    /// Begins a file that is to be at `place`.
+    /// Begins a file that is to be at `place`, which somebody named: where
+    /// that is a link, what it leads to is written.
     pub(super) fn create(place: &Path) -> Result<Self> {
-        let place = replaceable(place)?;
+        Self::begin(replaceable(place)?)
+    }
+
+    /// Begins a file that is to be at a place below a directory that somebody
+    /// named: a link there is replaced and not followed.
+    pub(super) fn create_below(place: PathBuf) -> Result<Self> {
+        match fs::symlink_metadata(&place) {
+            Ok(found) if found.is_symlink() => Self::begin(place),
+            _ => Self::begin(replaceable(&place)?),
+        }
+    }
+
+    fn begin(place: PathBuf) -> Result<Self> {
         let directory = match place.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -116,6 +129,11 @@ impl HostFile {
             .tempfile_in(directory)
             .or_fail(|| format!("cannot write in `{}`", show(directory)))?;
         Ok(Self { temporary, place })
+    }
+
+    /// Where it is to be.
+    pub(super) fn place(&self) -> &Path {
+        &self.place
     }
 
     /// Puts the file in its place; what was there is replaced.

@@ -1,7 +1,7 @@
 //! Copying out of the pond: to files of the host, or to stdout.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
@@ -119,7 +119,8 @@ async fn to_host(
     }
     let mut totals = Totals::default();
     if to_file && let Some(one) = plan.first() {
-        totals.add(write_to(context, view, args, &one.from, &host.path).await?);
+        let file = HostFile::create(&host.path)?;
+        totals.add(write_to(context, view, args, &one.from, file).await?);
     } else {
         let directory = HostDirectory::open(&host.path)?;
         for one in &plan {
@@ -129,7 +130,8 @@ async fn to_host(
                 continue;
             }
             let place = directory.place(&below)?;
-            totals.add(write_to(context, view, args, &one.from, &place).await?);
+            let file = HostFile::create_below(place.clone())?;
+            totals.add(write_to(context, view, args, &one.from, file).await?);
             context.detail(&format!("{} -> {}", one.from.path, show(&place)));
         }
     }
@@ -176,11 +178,10 @@ async fn write_to(
     view: &View,
     args: &CopyArgs,
     from: &NodePath,
-    place: &Path,
+    mut file: HostFile,
 ) -> Result<u64> {
-    let mut file = HostFile::create(place)?;
-    let fail =
-        |error| CommandError::failure(format!("cannot write `{}`", show(place))).because(error);
+    let cannot = format!("cannot write `{}`", show(file.place()));
+    let fail = |error| CommandError::failure(cannot.clone()).because(error);
     let bytes = write_file(context, view, from, args.version, &mut file, fail).await?;
     file.finish()?;
     Ok(bytes)
