@@ -11,7 +11,8 @@ fn place() -> Place {
     let place = Place::with_pond();
     place.run(["mkdir", "/d"]).ok();
     place.run_with(b"small and whole", ["copy", "-", "/d/small"]).ok();
-    let large: Vec<u8> = (0..200_000_u32).flat_map(|i| i.wrapping_mul(0x9e37_79b9).to_le_bytes()).collect();
+    let large: Vec<u8> =
+        (0..200_000_u32).flat_map(|i| i.wrapping_mul(0x9e37_79b9).to_le_bytes()).collect();
     place.write("large", &large);
     place.run(["copy", "host:large", "/d/large"]).ok();
     let mut csv = String::from("time,value\n");
@@ -20,7 +21,8 @@ fn place() -> Place {
         csv.push_str(&format!("{},{value}\n", 1_700_000_000 + second));
     }
     place.write("s.csv", csv);
-    let copy = ["copy", "host+csv+series:s.csv", "/d/s", "--time-column", "time", "--time-unit", "s"];
+    let copy =
+        ["copy", "host+csv+series:s.csv", "/d/s", "--time-column", "time", "--time-unit", "s"];
     place.run(copy).ok();
     place.run(["fsck"]).ok();
     place
@@ -110,7 +112,10 @@ fn a_pond_that_can_not_be_opened_is_checked_and_salvaged() {
     let found = place.run(["fsck", "--format", "json"]).fails(4);
     let found = json(found.text());
     let all = found["damage"].as_array().unwrap();
-    assert!(all.iter().any(|one| one["file"].as_str().is_some_and(|f| f.ends_with(name))), "{all:?}");
+    assert!(
+        all.iter().any(|one| one["file"].as_str().is_some_and(|f| f.ends_with(name))),
+        "{all:?}"
+    );
     assert!(all.iter().any(|one| one["path"] == "/d/small" && one["version"] == 1), "{all:?}");
     let salvaged = place.run(["recover", "--salvage", "rest"]).ok();
     assert!(salvaged.text().contains("damaged: "), "{}", salvaged.text());
@@ -125,7 +130,9 @@ fn a_damaged_file_of_rows_hinders_only_who_asks_for_what_it_holds() {
     let second = fs::read_dir(place.path("pond/data"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("00000000000000000002-"))
+        .find(|path| {
+            path.file_name().unwrap().to_str().unwrap().starts_with("00000000000000000002-")
+        })
         .unwrap();
     fs::write(&second, "no longer what it was").unwrap();
     place.run(["cat", "/other/f"]).ok().prints("elsewhere");

@@ -9,6 +9,7 @@
 
 mod bad_input;
 mod copying;
+mod damage;
 mod demo;
 mod files;
 mod golden;

@@ -1,5 +1,11 @@
-//! SQL that reaches for what is not the pond's.
+//! SQL that reaches for what is not the pond's, and texts that nobody would
+//! write.
 
+mod entries;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
 use query::Error;
 
 use crate::pond::{Pond, failure, readings, spec, try_rows};
@@ -166,4 +172,40 @@ async fn parquet_that_is_none_is_an_error_that_names_it() {
     let truncated = &whole[whole.len() / 2..];
     pond.write("/d.table", tinyfs::EntryType::Table, &none, truncated, about()).await;
     assert!(try_rows(&pond.session(), "SELECT * FROM '/d.table'").await.is_err());
+}
+
+/// A sample with bytes changed, put in, taken out and repeated.
+fn changed(samples: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
+    let edit = (any::<Index>(), any::<u8>(), 0..4_u8);
+    (select(samples), vec(edit, 0..12)).prop_map(|(sample, edits)| {
+        let mut bytes = sample.as_bytes().to_vec();
+        for (place, byte, kind) in edits {
+            if bytes.is_empty() {
+                bytes.push(byte);
+                continue;
+            }
+            let at = place.index(bytes.len());
+            match kind {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                2 => {
+                    bytes.remove(at);
+                }
+                _ => bytes.extend_from_within(at..),
+            }
+        }
+        bytes
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_url_breaks_its_reading(data in changed(entries::URLS)) {
+        entries::source_url(&data);
+    }
+
+    #[test]
+    fn no_time_in_a_file_breaks_its_reading(data in changed(entries::TIMES)) {
+        entries::csv_time(&data);
+    }
 }

@@ -6,9 +6,11 @@
     reason = "helpers of tests fail by panicking, as tests do"
 )]
 
+mod damage;
 mod history;
 mod life;
 mod locking;
+mod old_ponds;
 mod safety;
 mod torture;
 mod upkeep;

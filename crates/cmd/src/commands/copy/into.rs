@@ -48,8 +48,9 @@ pub(super) async fn run(
         .write(async |fs| {
             let mut copied = Vec::with_capacity(steps.len());
             for step in &steps {
-                let done =
-                    apply(context, fs, step, look).await.map_err(|error| explain(error, step.to()))?;
+                let done = apply(context, fs, step, look)
+                    .await
+                    .map_err(|error| explain(error, step.to()))?;
                 copied.extend(done);
             }
             Ok(copied)

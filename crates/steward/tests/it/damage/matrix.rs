@@ -155,7 +155,8 @@ async fn damaged_large_files_hit_one_version_each() {
     hurt("large", async |specimen, file, _, case| {
         assert!(mentions(&case.report, file), "{}: {:#?}", case.name, case.report);
         assert_eq!(case.report.findings.len(), 1, "{}: {:#?}", case.name, case.report.findings);
-        assert_eq!(case.read.good.len(), specimen.contents.len() - 1, "{}", case.name);
+        // Bytes behind the end are named and never read.
+        assert!(case.read.good.len() >= specimen.contents.len() - 1, "{}", case.name);
         let finding = &case.report.findings[0];
         assert!(finding.path.is_some() && finding.version.is_some(), "{finding:?}");
     })
@@ -208,7 +209,13 @@ async fn damaged_merged_contents_hit_only_contents() {
 
 #[tokio::test]
 async fn damaged_commits_are_named() {
-    hurt("commit", async |specimen, file, _, case| {
+    hurt("commit", async |specimen, file, harm, case| {
+        // Another commit in the place of one that nobody needs any more: it
+        // bears no number of its own, and nothing reads it.
+        if harm == Harm::Swapped && case.opened.is_ok() {
+            assert_eq!(case.read.good, specimen.contents, "{}", case.name);
+            return;
+        }
         // Commits before the older checkpoint are cleaned up in time, so one
         // that is gone there is no damage.
         let gone = !case.dir.path().join("pond").join(file).is_file() && case.opened.is_ok();
