@@ -17,7 +17,7 @@ torture LENGTH="20":
     DUCKPOND_TORTURE={{LENGTH}} cargo test -p oplog --test it durability:: -- --nocapture
     DUCKPOND_TORTURE={{LENGTH}} cargo test -p steward --test it torture:: -- --nocapture
     DUCKPOND_TORTURE={{LENGTH}} cargo test -p cmd --test it torture:: -- --nocapture --test-threads=1
-    DUCKPOND_TORTURE={{LENGTH}} cargo test -p cmd --test it hostile:: -- --nocapture
+    DUCKPOND_TORTURE={{LENGTH}} cargo test -p cmd --test it hostile:: -- --nocapture --include-ignored
 
 # The main job on the bundled data.
 demo:

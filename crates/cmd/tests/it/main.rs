@@ -15,6 +15,7 @@ mod files;
 mod golden;
 mod help;
 mod history;
+mod hostile;
 mod manners;
 mod program;
 mod readme;

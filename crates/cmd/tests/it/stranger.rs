@@ -38,9 +38,9 @@ impl Stranger {
     }
 
     /// Compares all that both can say of a state.
-    fn agrees(&self, as_of: Option<&str>) {
-        let as_of: Vec<&str> = as_of.map_or_else(Vec::new, |n| vec!["--as-of", n]);
-        let with = |words: &[&str]| [&as_of[..], words].concat();
+    fn agrees<'a>(&self, as_of: Option<&'a str>) {
+        let as_of: Vec<&'a str> = as_of.map_or_else(Vec::new, |n| vec!["--as-of", n]);
+        let with = |words: &[&'a str]| [&as_of[..], words].concat();
         let listed =
             self.place.run([&["list", "-aR", "--format", "json", "/"], &as_of[..]].concat());
         let listed = json(listed.ok().text());
