@@ -183,6 +183,10 @@ impl About {
         // A column with other pages says nothing of these pieces.
         let index = |column: usize| {
             let index = indexes.get(column)?;
+            // Files may have pages of which nothing more is said.
+            if matches!(index, ColumnIndexMetaData::NONE) {
+                return None;
+            }
             let fits = starts(column).as_ref() == Some(&firsts)
                 && index.num_pages() == firsts.len() as u64;
             fits.then_some(index)
