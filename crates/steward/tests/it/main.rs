@@ -8,6 +8,7 @@
 
 mod damage;
 mod history;
+mod hostile;
 mod life;
 mod locking;
 mod old_ponds;
