@@ -40,5 +40,9 @@ fn end(timeout: Duration, style: crate::output::Style, scratch: &Scratch) {
         .hint("give it more time with --timeout, or ask for less");
     error.print(style);
     scratch.remove();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the thread that would return from main may be the one that does not come back"
+    )]
     std::process::exit(i32::from(error.kind().exit_code()));
 }

@@ -115,7 +115,7 @@ pub(super) async fn run(
                         return Err(error);
                     }
                     Err(error) => {
-                        crate::suggest::complete(context, error).await.print(context.error_style())
+                        crate::suggest::complete(context, error).await.print(context.error_style());
                     }
                 }
             }

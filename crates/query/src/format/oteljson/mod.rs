@@ -155,11 +155,11 @@ impl OtelJson {
             let file = self.input.file();
             let mut points = Vec::new();
             match read_line(file, number, line, &mut points) {
-                Ok(()) => points.into_iter().for_each(|point| walked.rows.push(point)),
+                Ok(()) => points.iter().for_each(|point| walked.rows.push(point)),
                 Err(malformed) => {
                     walked.skipped += 1;
                     if walked.malformed.len() < ReadReport::LISTED {
-                        walked.malformed.push(malformed);
+                        walked.malformed.push(*malformed);
                     }
                     if self.on_error == OnError::Fail {
                         break;
@@ -236,8 +236,8 @@ fn read_line(
     number: u64,
     line: &[u8],
     points: &mut Vec<Row>,
-) -> std::result::Result<(), Malformed> {
-    let bad = |reason: String| Malformed::new(file, number, reason);
+) -> std::result::Result<(), Box<Malformed>> {
+    let bad = |reason: String| Box::new(Malformed::new(file, number, reason));
     let line: Line = serde_json::from_slice(line).map_err(|error| {
         let text = error.to_string();
         let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
@@ -262,7 +262,7 @@ fn read_line(
             let name: Option<Arc<str>> = name.map(Into::into);
             for metric in scope.metrics.into_iter().flatten() {
                 read_metric(metric, name.as_ref(), &text, points)
-                    .map_err(|(metric, reason)| bad(reason).in_column(&metric, b""))?;
+                    .map_err(|(metric, reason)| Box::new(bad(reason).in_column(&metric, b"")))?;
             }
         }
     }
@@ -455,7 +455,7 @@ impl Default for Rows {
 }
 
 impl Rows {
-    fn push(&mut self, row: Row) {
+    fn push(&mut self, row: &Row) {
         self.len += 1;
         self.inexact |= row.inexact;
         let times = [Some(row.time), row.start_time];
@@ -478,7 +478,7 @@ impl Rows {
     }
 
     fn finish(mut self) -> Vec<ArrayRef> {
-        let [time, start_time] = self.times.each_mut().map(|column| column.finish());
+        let [time, start_time] = self.times.each_mut().map(TimestampNanosecondBuilder::finish);
         let [metric, kind, unit, buckets, temporality, attributes, scope, resource] =
             self.texts.each_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
         let [value, sum, min, max] =
