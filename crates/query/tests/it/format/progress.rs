@@ -7,10 +7,13 @@ use diagnostics::{Monitor, Progress, Unit};
 
 use super::{Sample, block_on, options, rows};
 
+/// What it is called, and how much it is in all.
+type Task = (String, Option<u64>);
+
 /// Writes down what it is told.
 #[derive(Clone, Debug, Default)]
 struct Recorder {
-    tasks: Arc<Mutex<Vec<(String, Option<u64>)>>>,
+    tasks: Arc<Mutex<Vec<Task>>>,
     advanced: Arc<AtomicU64>,
 }
 
