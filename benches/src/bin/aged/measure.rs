@@ -13,7 +13,7 @@ use crate::Outcome;
 const COMMANDS: &[(&str, &[&str])] = &[
     ("list /", &["list", "/"]),
     ("cat small", &["cat", "/d000/f00"]),
-    ("query series", &["sql", "SELECT count(*), max(value) FROM '/series/s1'"]),
+    ("query series", &["sql", "SELECT count(*), max(value) FROM '/series/s0'"]),
     ("as-of list", &["--as-of", "5", "list", "/"]),
     ("as-of cat", &["--as-of", "5", "cat", "/d000/f00"]),
     ("log -n 5", &["log", "-n", "5"]),
