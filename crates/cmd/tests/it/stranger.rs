@@ -38,9 +38,8 @@ impl Stranger {
     }
 
     /// Compares all that both can say of a state.
-    fn agrees<'a>(&self, as_of: Option<&'a str>) {
-        let as_of: Vec<&'a str> = as_of.map_or_else(Vec::new, |n| vec!["--as-of", n]);
-        let with = |words: &[&'a str]| [&as_of[..], words].concat();
+    fn agrees(&self, as_of: Option<&str>) {
+        let as_of = as_of.map_or_else(Vec::new, |n| vec!["--as-of", n]);
         let listed =
             self.place.run([&["list", "-aR", "--format", "json", "/"], &as_of[..]].concat());
         let listed = json(listed.ok().text());
@@ -56,7 +55,7 @@ impl Stranger {
             .collect();
         assert!(entries.len() > 5, "{entries:?}");
         let mut lines: Vec<String> = entries.iter().map(|(t, p)| format!("{t} {p}")).collect();
-        let theirs = String::from_utf8(self.reads(&with(&["list"]))).unwrap();
+        let theirs = String::from_utf8(self.reads(&[&as_of[..], &["list"]].concat())).unwrap();
         let mut others: Vec<&str> = theirs.lines().collect();
         lines.sort_unstable();
         others.sort_unstable();
@@ -64,17 +63,19 @@ impl Stranger {
         for (kind, path) in &entries {
             if kind == "file:data" {
                 let ours = self.place.run([&["cat", path], &as_of[..]].concat()).ok().stdout;
-                assert_eq!(self.reads(&with(&["cat", path])), ours, "{path}");
+                assert_eq!(self.reads(&[&as_of[..], &["cat", path]].concat()), ours, "{path}");
             } else if kind == "file:series" || kind == "file:table" {
                 let query =
                     "SELECT count(*) AS n, sum(level) AS s, min(level) AS least FROM source";
                 let ours = ["cat", path, "--sql", query, "--format", "ndjson"];
                 let ours = self.place.run([&ours[..], &as_of[..]].concat()).ok();
-                let theirs = String::from_utf8(self.reads(&with(&["sql", path, query]))).unwrap();
+                let theirs =
+                    String::from_utf8(self.reads(&[&as_of[..], &["sql", path, query]].concat()))
+                        .unwrap();
                 assert_eq!(json(ours.text()), json(&theirs), "{path}");
             }
         }
-        self.reads(&with(&["check"]));
+        self.reads(&[&as_of[..], &["check"]].concat());
     }
 }
 
