@@ -101,7 +101,11 @@ def bench(tools, data, work, rounds, reuse=False):
             for peer in ("duckdb", "datafusion"):
                 for what, key in (("seconds", f"to {peer}"), ("cpu_seconds", f"CPU to {peer}")):
                     slower = max(result[one][what] for one in ("pond sql", "pond cat --sql"))
-                    case[key] = round(slower / max(result[peer][what], 0.001), 2)
+                    # What is left of a peer after its start is taken off may be
+                    # less than its start varies by, and then no ratio means anything.
+                    net = result[peer][what]
+                    known = peer == "duckdb" or net > start[what] / 4
+                    case[key] = round(slower / net, 2) if known and net > 0 else None
             if name == "one day":
                 read = bytes_read([tools.pond, "sql", here], env, file.parent)
                 case["bytes read"] = read
@@ -116,6 +120,14 @@ def bench(tools, data, work, rounds, reuse=False):
     return {"rounds": rounds, "datafusion start": start["seconds"], "cases": cases}
 
 
+def time(seconds):
+    return f"{seconds:.3f} s" if seconds > 0 else "within its start"
+
+
+def ratio(value):
+    return "too short to tell" if value is None else f"{value:.2f}"
+
+
 def report(figures):
     """The figures as a page."""
     lines = [
@@ -125,13 +137,13 @@ def report(figures):
     ]
     for case in figures["cases"]:
         times = " | ".join(
-            f"{case['competitors'][name]['seconds']:.3f} s"
+            time(case["competitors"][name]["seconds"])
             for name in ("pond sql", "pond cat --sql", "duckdb", "datafusion")
         )
         lines.append(
             f"| {case['file']} | {case['query']} | {times} "
-            f"| {case['to duckdb']:.2f} | {case['to datafusion']:.2f} "
-            f"| {case['CPU to duckdb']:.2f} | {case['CPU to datafusion']:.2f} |"
+            f"| {ratio(case['to duckdb'])} | {ratio(case['to datafusion'])} "
+            f"| {ratio(case['CPU to duckdb'])} | {ratio(case['CPU to datafusion'])} |"
         )
     lines.append("")
     for case in figures["cases"]:

