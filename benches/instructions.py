@@ -74,7 +74,7 @@ def bench(tools, data, work, accept=False):
         "WHERE time >= '2026-02-14T00:00:00Z' AND time < '2026-02-15T00:00:00Z'"
     )
     paths = {
-        "open": ["status"],
+        "status": ["status"],
         "lookup": ["cat", "/many/117.txt"],
         "list": ["list", "/many"],
         "commit": ["copy", f"host:///{str(small).lstrip('/')}", "/small.bin"],
