@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn share_is_counted_over_all_that_a_merge_holds_and_given_back() {
         let pool: Arc<dyn MemoryPool> = Arc::new(SharedPool::new(1000));
-        let first = merge(&pool, 0);
+        let mut first = merge(&pool, 0);
         first.try_grow(700).unwrap();
         // Memory that moves within a consumer is still its own.
         let moved = first.take();
