@@ -13,6 +13,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use crate::output::Style;
+use crate::quote;
 
 /// Results of commands.
 pub(crate) type Result<T, E = CommandError> = std::result::Result<T, E>;
@@ -222,18 +223,10 @@ impl From<steward::Error> for CommandError {
     }
 }
 
-/// Control characters would let a file's content or name play with the
-/// terminal: all but the line break are escaped.
+/// The text without what would let a file's content or name play with the
+/// terminal; its lines stay lines.
 fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.trim_end().chars() {
-        if c.is_control() && c != '\n' {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-    }
-    out
+    text.trim_end().split('\n').map(quote::terminal).collect::<Vec<_>>().join("\n")
 }
 
 /// What an error wraps without showing it as its source: a pointer, an error

@@ -38,6 +38,10 @@ pub(super) async fn plan(
             if is_glob && found.node.entry_type.is_directory() && !args.recursive {
                 continue;
             }
+            // Whoever names a link wants what it leads to.
+            if !is_glob && found.node.entry_type.is_symlink() {
+                fs.resolve(&found.path).await.or_fail(|| format!("cannot copy `{source}`"))?;
+            }
             let below = match &args.strip_prefix {
                 Some(prefix) => strip(&found.path, prefix)?,
                 None => strip(&found.path, &base)?,

@@ -23,7 +23,6 @@ fn long_line(place: &Place, name: &str, before: &str, mib: usize, after: &str) {
 }
 
 #[test]
-#[ignore = "long form: just torture"]
 fn lines_fields_columns_and_nesting_without_end_are_refused_in_little_memory() {
     let place = Place::with_pond();
     let mib = 64;
@@ -59,7 +58,6 @@ fn lines_fields_columns_and_nesting_without_end_are_refused_in_little_memory() {
 }
 
 #[test]
-#[ignore = "long form: just torture"]
 fn what_unpacks_to_far_more_than_it_is_stays_within_memory() {
     let place = Place::with_pond();
     // 256 MiB in one line, then 64 MiB in short ones.
@@ -128,7 +126,6 @@ fn spoiled(sound: &[u8], random: &mut Random) -> Vec<u8> {
 }
 
 #[test]
-#[ignore = "long form: just torture"]
 fn parquet_that_is_cut_or_lies_is_an_error_or_an_answer_in_little_memory() {
     let place = Place::with_pond();
     let mut random = crate::torture::random("parquet");

@@ -4,7 +4,6 @@ use super::{BEYOND_LIMIT_KIB, measured, refused};
 use crate::program::Place;
 
 #[test]
-#[ignore = "long form: just torture"]
 fn no_query_reaches_a_file_of_this_machine_or_changes_anything() {
     let place = Place::with_pond();
     let secret = place.write("secret.csv", "a\nhidden\n");
@@ -50,7 +49,6 @@ fn no_query_reaches_a_file_of_this_machine_or_changes_anything() {
 }
 
 #[test]
-#[ignore = "long form: just torture"]
 fn no_query_takes_much_more_memory_than_its_limit() {
     let place = Place::with_pond();
     for query in [
@@ -75,7 +73,6 @@ fn no_query_takes_much_more_memory_than_its_limit() {
 }
 
 #[test]
-#[ignore = "long form: just torture"]
 fn what_is_within_the_limit_is_answered() {
     let place = Place::with_pond();
     for (query, answer) in [
@@ -104,7 +101,6 @@ fn what_is_within_the_limit_is_answered() {
 }
 
 #[test]
-#[ignore = "long form: just torture"]
 fn a_query_over_an_equal_query_is_computed_as_often_as_it_is_written() {
     let place = Place::with_pond();
     place.write("t.csv", "a,b\n1,x\n3,y\n");
@@ -125,7 +121,6 @@ fn a_query_over_an_equal_query_is_computed_as_often_as_it_is_written() {
 }
 
 #[test]
-#[ignore = "long form: just torture"]
 fn queries_too_deep_or_too_wide_are_refused() {
     let place = Place::with_pond();
     for query in [
