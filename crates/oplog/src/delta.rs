@@ -105,6 +105,9 @@ struct Stamp {
     /// The transaction's id; absent for commits without rows of their own.
     #[serde(rename = "txnId")]
     txn_id: Option<Uuid>,
+    /// The version of the table that it makes, so that a commit in the place of
+    /// another is noticed.
+    version: u64,
     /// BLAKE3 of the whole file with this value blanked.
     blake3: String,
 }
@@ -212,12 +215,13 @@ fn metadata_line(identity: &Identity, horizon: &Horizon) -> serde_json::Value {
 
 /// A commit file of these lines, with a first line that says what it is.
 fn commit_bytes(
+    version: u64,
     operation: &str,
     timestamp_ms: i64,
     txn_id: Option<Uuid>,
     lines: &[serde_json::Value],
 ) -> String {
-    let stamp = Stamp { txn_id, blake3: BLANK.to_owned() };
+    let stamp = Stamp { txn_id, version, blake3: BLANK.to_owned() };
     let first = json!({"commitInfo": {
         "timestamp": timestamp_ms,
         "operation": operation,
@@ -261,7 +265,7 @@ fn later_format(bytes: &[u8]) -> Option<u32> {
 }
 
 impl Commit {
-    fn bytes(&self, identity: &Identity) -> String {
+    fn bytes(&self, version: u64, identity: &Identity) -> String {
         let mut lines = Vec::new();
         if let Some(horizon) = &self.horizon {
             lines.push(metadata_line(identity, horizon));
@@ -294,7 +298,7 @@ impl Commit {
                 tags: Some(file.tags()),
             }}));
         }
-        commit_bytes(self.operation, self.timestamp_ms, self.txn_id, &lines)
+        commit_bytes(version, self.operation, self.timestamp_ms, self.txn_id, &lines)
     }
 }
 
@@ -349,7 +353,7 @@ impl DeltaLog {
     pub(crate) async fn create(&self, identity: &Identity, horizon: &Horizon) -> Result<()> {
         let protocol = json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}});
         let lines = [protocol, metadata_line(identity, horizon)];
-        let bytes = commit_bytes("CREATE TABLE", identity.created_us / 1000, None, &lines);
+        let bytes = commit_bytes(0, "CREATE TABLE", identity.created_us / 1000, None, &lines);
         match self.put_absent(&commit_path(0), bytes).await {
             Err(object_store::Error::AlreadyExists { .. }) => {
                 Err(Error::AlreadyExists { location: self.location.clone() })
@@ -370,7 +374,7 @@ impl DeltaLog {
         identity: &Identity,
         commit: &Commit,
     ) -> Result<()> {
-        match self.put_absent(&commit_path(version), commit.bytes(identity)).await {
+        match self.put_absent(&commit_path(version), commit.bytes(version, identity)).await {
             Err(object_store::Error::AlreadyExists { .. }) => Err(Error::Conflict { version }),
             other => other.map_err(|e| self.io(&format!("writing commit {version}"), e)),
         }
@@ -385,7 +389,7 @@ impl DeltaLog {
         commit: &Commit,
     ) -> Result<()> {
         self.store
-            .put(&commit_path(version), commit.bytes(identity).into())
+            .put(&commit_path(version), commit.bytes(version, identity).into())
             .await
             .map(drop)
             .map_err(|e| self.io(&format!("writing commit {version} again"), e))
@@ -435,6 +439,9 @@ impl DeltaLog {
         };
         if blanked_hash(&bytes, &stamp.blake3).as_ref() != Some(&stamp.blake3) {
             return Err(damaged("its lines are not what was written"));
+        }
+        if stamp.version != version {
+            return Err(damaged(&format!("it is commit {}", stamp.version)));
         }
         Ok(Some(lines))
     }

@@ -115,7 +115,7 @@ fn lock(memo: &Mutex<Memo>) -> std::sync::MutexGuard<'_, Memo> {
 }
 
 fn reading_node(id: NodeId) -> impl FnOnce(oplog::Error) -> Error {
-    move |source| Error::io(format!("cannot read what is known of node {id}"), source)
+    move |source| knowing(format!("cannot read what is known of node {id}"), source)
 }
 
 #[async_trait]

@@ -209,13 +209,7 @@ async fn damaged_merged_contents_hit_only_contents() {
 
 #[tokio::test]
 async fn damaged_commits_are_named() {
-    hurt("commit", async |specimen, file, harm, case| {
-        // Another commit in the place of one that nobody needs any more: it
-        // bears no number of its own, and nothing reads it.
-        if harm == Harm::Swapped && case.opened.is_ok() {
-            assert_eq!(case.read.good, specimen.contents, "{}", case.name);
-            return;
-        }
+    hurt("commit", async |specimen, file, _, case| {
         // Commits before the older checkpoint are cleaned up in time, so one
         // that is gone there is no damage.
         let gone = !case.dir.path().join("pond").join(file).is_file() && case.opened.is_ok();
