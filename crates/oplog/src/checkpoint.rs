@@ -55,7 +55,7 @@ pub(crate) async fn load(store: &Arc<dyn ObjectStore>, version: u64) -> Result<L
         move || decode(&name, bytes)
     });
     // The decoder may panic on a malformed file.
-    decoding.await.unwrap_or_else(|_| Err(damaged(&name, "its pages do not decode")))
+    decoding.await.unwrap_or_else(|_| Err(damaged(&name, &"its pages do not decode")))
 }
 
 /// Makes a checkpoint of the table at its newest version.
@@ -66,7 +66,7 @@ pub(crate) async fn create(store: &Arc<dyn ObjectStore>, version: u64) -> Result
         .map_err(|error| Error::io(format!("writing checkpoint {version}"), error))
 }
 
-fn damaged(file: &str, what: impl ToString) -> Error {
+fn damaged(file: &str, what: &dyn ToString) -> Error {
     Error::DamagedFile { file: file.to_owned(), what: what.to_string() }
 }
 
@@ -75,12 +75,12 @@ fn decode<T: ChunkReader + 'static>(name: &str, file: T) -> Result<Loaded> {
     // The types are Parquet's own, whatever its writer would have them be.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
-        .map_err(|error| damaged(name, error))?;
+        .map_err(|error| damaged(name, &error))?;
     let mask = ProjectionMask::columns(builder.parquet_schema(), ["add", "metaData"]);
-    let reader = builder.with_projection(mask).build().map_err(|error| damaged(name, error))?;
+    let reader = builder.with_projection(mask).build().map_err(|error| damaged(name, &error))?;
     let mut loaded = Loaded { configuration: HashMap::new(), files: Vec::new() };
     for batch in reader {
-        let batch = batch.map_err(|error| damaged(name, error))?;
+        let batch = batch.map_err(|error| damaged(name, &error))?;
         let columns = Columns { name, batch: &batch };
         let add = columns.of("add")?;
         let (paths, tags) = (columns.text(add, "path")?, columns.map(add, "tags")?);
@@ -112,7 +112,7 @@ struct Columns<'a> {
 
 impl<'a> Columns<'a> {
     fn missing(&self, column: &str) -> Error {
-        damaged(self.name, format!("it has no good column `{column}`"))
+        damaged(self.name, &format!("it has no good column `{column}`"))
     }
 
     fn of(&self, column: &str) -> Result<&'a StructArray> {

@@ -9,6 +9,7 @@ use std::process::Command;
 use crate::program::{Place, finish, json};
 
 /// The Python that has the modules; without one the test says so and ends.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn python() -> Option<String> {
     let python = std::env::var("DUCKPOND_PYTHON").unwrap_or_else(|_| "python3".into());
     let imports = ["-c", "import deltalake, duckdb, blake3, pytz"];

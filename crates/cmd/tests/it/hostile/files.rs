@@ -144,9 +144,9 @@ fn parquet_that_is_cut_or_lies_is_an_error_or_an_answer_in_little_memory() {
             assert!(!ran.stderr.contains("panicked"), "{args:?}: {}", ran.stderr);
             assert!(peak.is_none_or(|peak| peak < (128 << 10) + BEYOND_LIMIT_KIB), "{peak:?}");
             if ran.code == 0 {
-                taken += 1
+                taken += 1;
             } else {
-                refused += 1
+                refused += 1;
             }
             ran.code
         };

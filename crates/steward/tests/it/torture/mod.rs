@@ -14,6 +14,11 @@
 //! Deliberately not here: what is proved from outside, with processes that are
 //! killed.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "a test that fails says what it was at, and with which seed"
+)]
+
 mod case;
 mod clock;
 mod crash;
