@@ -49,7 +49,7 @@ impl Aged {
                 series_row(self.series, inline(self.series, number, hash, size)),
             ];
             let mut covers = RUN;
-            while number % covers == 0 {
+            while number.is_multiple_of(covers) {
                 let bytes = format!("run of {covers} to {number}").into_bytes();
                 let (hash, size) = (contents.add(bytes.clone()), bytes.len() as u64);
                 let from_version = number + 1 - covers;
@@ -61,7 +61,7 @@ impl Aged {
             let name = Some(self.note).filter(|_| number % 2 == 1);
             let links = vec![link(self.pond.root, "now and then", name)];
             self.pond.commit(links, versions, contents).await;
-            if number % 8 == 0 {
+            if number.is_multiple_of(8) {
                 let plan = self.pond.log.plan_maintenance(&policy, 0).await.unwrap();
                 let mut report = Report::default();
                 for step in &plan.steps {
