@@ -3,7 +3,7 @@
 use clap::Args;
 use futures::future::BoxFuture;
 use serde::Serialize;
-use tinyfs::{EntryType, Fs, NodePath};
+use tinyfs::{EntryType, Fs, NodeId, NodePath};
 
 use crate::args::{self, AsOfArg, ListFormatArg};
 use crate::context::Context;
@@ -95,6 +95,10 @@ pub(crate) struct ListedEntry {
 /// Lists them.
 pub(crate) async fn run(context: &Context, args: &ListArgs) -> Result<()> {
     let view = context.read(args.as_of.as_of).await?;
+    let style = context.output_style();
+    if !args.long && args.format.format == ListFormat::Text {
+        return print_names(&view.fs, args, style).await;
+    }
     let mut found = Vec::new();
     for operand in &args.paths {
         collect(&view.fs, operand, args, &mut found).await?;
@@ -103,21 +107,26 @@ pub(crate) async fn run(context: &Context, args: &ListArgs) -> Result<()> {
     for node in found {
         entries.push(describe(&view.fs, node).await?);
     }
-    let style = context.output_style();
-    if args.long && args.format.format == ListFormat::Text {
+    if args.format.format == ListFormat::Text {
         return print_long(&entries, style);
     }
-    print_list(args.format.format, entries, |out, entry| out.line(&short_text(entry, style)))
+    print_list(args.format.format, entries, |out, entry| {
+        out.line(&short_text(&entry.path, entry.kind, entry.target.as_deref(), style))
+    })
+}
+
+/// The path of the directory that an operand names, if it names one.
+async fn named_directory(fs: &Fs, operand: &str) -> Option<String> {
+    match fs.resolve(operand).await {
+        Ok(place) => place.node.entry_type.is_directory().then_some(place.path),
+        // A glob, a dangling link, or nothing; `expand` tells which.
+        Err(_) => None,
+    }
 }
 
 async fn collect(fs: &Fs, operand: &str, args: &ListArgs, found: &mut Vec<NodePath>) -> Result<()> {
-    let is_named_directory = match fs.resolve(operand).await {
-        Ok(place) => place.node.entry_type.is_directory().then_some(place),
-        // A glob, a dangling link, or nothing; `expand` tells which.
-        Err(_) => None,
-    };
-    if let Some(directory) = is_named_directory {
-        return inside(fs, directory.path, args, found).await;
+    if let Some(directory) = named_directory(fs, operand).await {
+        return inside(fs, directory, args, found).await;
     }
     for entry in super::expand(fs, operand).await? {
         let is_directory = entry.node.entry_type.is_directory();
@@ -152,14 +161,71 @@ fn inside<'a>(
     })
 }
 
+/// A name, for which nothing is read of what it stands for.
+struct Name {
+    path: String,
+    node: NodeId,
+    kind: EntryType,
+}
+
+/// Prints names alone, which the directories themselves tell.
+async fn print_names(fs: &Fs, args: &ListArgs, style: Style) -> Result<()> {
+    let mut names = Vec::new();
+    for operand in &args.paths {
+        if let Some(directory) = named_directory(fs, operand).await {
+            names_inside(fs, directory, args, &mut names).await?;
+            continue;
+        }
+        for entry in super::expand(fs, operand).await? {
+            let (node, kind) = (entry.id(), entry.node.entry_type);
+            names.push(Name { path: entry.path.clone(), node, kind });
+            if args.recursive && kind.is_directory() {
+                names_inside(fs, entry.path, args, &mut names).await?;
+            }
+        }
+    }
+    let mut out = crate::output::Stdout::new();
+    for Name { path, node, kind } in &names {
+        let target = target(fs, path, *node, *kind).await?;
+        out.line(&short_text(path, *kind, target.as_deref(), style))?;
+    }
+    out.finish()
+}
+
+fn names_inside<'a>(
+    fs: &'a Fs,
+    path: String,
+    args: &'a ListArgs,
+    names: &'a mut Vec<Name>,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        for entry in fs.entries(&path).await.or_fail(|| format!("cannot list `{path}`"))? {
+            if entry.name.as_str().starts_with('.') && !args.all {
+                continue;
+            }
+            let path = tinyfs::path::join(&path, entry.name.as_str());
+            let kind = entry.entry_type;
+            names.push(Name { path: path.clone(), node: entry.node, kind });
+            if args.recursive && kind.is_directory() {
+                names_inside(fs, path, args, names).await?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Where a symbolic link points; `None` for anything else.
+async fn target(fs: &Fs, path: &str, node: NodeId, kind: EntryType) -> Result<Option<String>> {
+    if !kind.is_symlink() {
+        return Ok(None);
+    }
+    let target = fs.store().read_link(node).await;
+    target.map(Some).or_fail(|| format!("cannot read the link `{path}`"))
+}
+
 async fn describe(fs: &Fs, found: NodePath) -> Result<ListedEntry> {
     let kind = found.node.entry_type;
-    let target = if kind.is_symlink() {
-        let target = fs.store().read_link(found.id()).await;
-        Some(target.or_fail(|| format!("cannot read the link `{}`", found.path))?)
-    } else {
-        None
-    };
+    let target = target(fs, &found.path, found.id(), kind).await?;
     let newest = found.node.newest.as_ref();
     let mut size_bytes = newest.map(|version| version.size_bytes);
     let mut rows = newest.and_then(|version| version.rows);
@@ -192,22 +258,23 @@ async fn describe(fs: &Fs, found: NodePath) -> Result<ListedEntry> {
     })
 }
 
-fn name_text(entry: &ListedEntry, style: Style) -> String {
-    let path = quote::terminal(&entry.path);
-    if entry.kind.is_directory() {
-        let slash = if entry.path == "/" { "" } else { "/" };
+fn name_text(path: &str, kind: EntryType, style: Style) -> String {
+    let slash = if path == "/" { "" } else { "/" };
+    let path = quote::terminal(path);
+    if kind.is_directory() {
         return style.directory(format!("{path}{slash}"));
     }
-    if entry.kind.is_symlink() {
+    if kind.is_symlink() {
         return style.link(path);
     }
     path.into_owned()
 }
 
-fn short_text(entry: &ListedEntry, style: Style) -> String {
-    match &entry.target {
-        Some(target) => format!("{} -> {}", name_text(entry, style), quote::terminal(target)),
-        None => name_text(entry, style),
+fn short_text(path: &str, kind: EntryType, target: Option<&str>, style: Style) -> String {
+    let name = name_text(path, kind, style);
+    match target {
+        Some(target) => format!("{name} -> {}", quote::terminal(target)),
+        None => name,
     }
 }
 
@@ -225,7 +292,7 @@ fn print_long(entries: &[ListedEntry], style: Style) -> Result<()> {
             shown(entry.size_bytes),
             shown(entry.rows),
             entry.written_us.map(time_arg::short).unwrap_or_default(),
-            short_text(entry, style),
+            short_text(&entry.path, entry.kind, entry.target.as_deref(), style),
         ]);
     }
     let mut out = crate::output::Stdout::new();
