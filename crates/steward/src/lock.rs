@@ -2,8 +2,8 @@
 //!
 //! Always true: the kernel lets go of the lock when its holder dies, however
 //! it dies; readers never take it; we never delete the file, for a lock on a
-//! deleted file keeps nobody out, and take none that somebody else deleted. What stands in the file says who held it
-//! last and is meant for people.
+//! deleted file keeps nobody out, and take none that somebody else deleted.
+//! What stands in the file says who held it last and is meant for people.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};

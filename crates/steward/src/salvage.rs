@@ -458,7 +458,9 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Declares a series anew from what its versions say; whether that could be done.
+/// Declares a series anew from what its versions say; whether that could be
+/// done. Rows whose schema can not be read, or tells no unit, declare nothing:
+/// the caller lists the series as one whose declaration is lost.
 async fn declare(fs: &Fs<dyn WriteStore>, node: NodeId, open: &Open) -> Result<bool> {
     let Some(column) = &open.time_column else { return Ok(false) };
     let Ok(schema) = fs.read_schema(&open.path, None).await else { return Ok(false) };
