@@ -24,6 +24,7 @@ mod durable;
 mod error;
 mod file;
 mod filter;
+mod footer;
 pub mod for_arrow;
 mod large;
 mod log;

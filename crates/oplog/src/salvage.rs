@@ -28,7 +28,8 @@ use crate::columns::kind;
 use crate::delta::TableState;
 use crate::file::{LiveFile, Parts};
 use crate::filter::Key;
-use crate::reader::{Block, Footer};
+use crate::footer::Footer;
+use crate::reader::Block;
 use crate::sections::Sections;
 use crate::{
     Error, Finding, Identity, LinkRow, Location, Log, LogOptions, Result, Stamped, Verified,

@@ -17,7 +17,8 @@ use crate::columns::kind;
 use crate::delta::TableState;
 use crate::file::LiveFile;
 use crate::filter::Key;
-use crate::reader::{About, Block, ReadCounts, Reads};
+use crate::footer::About;
+use crate::reader::{Block, ReadCounts, Reads};
 use crate::{Error, Identity, LinkRow, Result, Stamped, TransactionRow, VersionRow, large};
 
 /// Files read at the same time.

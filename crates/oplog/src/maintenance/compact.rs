@@ -274,7 +274,7 @@ async fn merge_contents(
 
 struct ContentCursor<'a> {
     file: &'a LiveFile,
-    footer: Arc<crate::reader::Footer>,
+    footer: Arc<crate::footer::Footer>,
     group: usize,
     rows: VecDeque<Stamped<ContentRow>>,
 }

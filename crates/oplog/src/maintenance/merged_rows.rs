@@ -16,7 +16,8 @@ use std::sync::Arc;
 use super::keep::Covered;
 use crate::columns::kind;
 use crate::file::LiveFile;
-use crate::reader::{Block, Footer, Reads, link_key, version_key};
+use crate::footer::Footer;
+use crate::reader::{Block, Reads, link_key, version_key};
 use crate::{LinkRow, Result, Stamped, TransactionRow, VersionRow};
 
 /// A kind of metadata rows.
