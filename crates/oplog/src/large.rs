@@ -6,8 +6,10 @@
 //! file: the later copy takes the name, so that writing content again also
 //! heals it.
 
+use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -178,6 +180,9 @@ struct Inner {
 impl Inner {
     /// Moves the buffer to the temporary file.
     fn spill(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() && self.staged.is_some() {
+            return Ok(());
+        }
         if self.staged.is_none() {
             let dir = self.root.join(LARGE_FILES);
             ensure_dir(&*self.medium, &dir)?;
@@ -217,6 +222,40 @@ impl Inner {
     }
 }
 
+/// The first bytes of content whose stream may not have ended.
+#[derive(Clone, Debug)]
+pub struct Unfinished {
+    file: Arc<File>,
+    size_bytes: u64,
+}
+
+impl Unfinished {
+    /// How many bytes there are.
+    #[must_use]
+    pub const fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// The bytes of a range within them.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub async fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        let doing = "reading back content";
+        let len = range.end.checked_sub(range.start).and_then(|len| usize::try_from(len).ok());
+        let Some(len) = len.filter(|_| range.end <= self.size_bytes) else {
+            return Err(Error::io(doing, io::Error::from(io::ErrorKind::UnexpectedEof)));
+        };
+        let file = Arc::clone(&self.file);
+        crate::medium::blocking(doing, move || {
+            let mut bytes = vec![0; len];
+            file.read_exact_at(&mut bytes, range.start).map_err(|error| Error::io(doing, error))?;
+            Ok(bytes.into())
+        })
+        .await
+    }
+}
+
 fn ended() -> io::Error {
     io::Error::other("the stream of content has failed before")
 }
@@ -242,6 +281,32 @@ impl ContentSink {
             State::Idle(inner) => Ok(inner),
             State::Busy(_) | State::Failed => Err(ended()),
         })
+    }
+
+    /// What was written so far; `None` while it is small. It stays readable
+    /// when the stream is ended.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub async fn so_far(&mut self) -> Result<Option<Unfinished>> {
+        let doing = "writing content";
+        let idle = std::future::poll_fn(|cx| self.poll_idle(cx).map_ok(|inner| inner.len)).await;
+        if idle.map_err(|error| Error::io(doing, error))? < INLINE_LIMIT {
+            return Ok(None);
+        }
+        let State::Idle(mut inner) = std::mem::replace(&mut self.state, State::Failed) else {
+            return Err(Error::io(doing, ended()));
+        };
+        let (inner, file) = crate::medium::blocking(doing, move || {
+            let opened = inner.spill().and_then(|()| {
+                inner.staged.as_ref().map(|staged| staged.file().try_clone()).transpose()
+            });
+            opened.map(|file| (inner, file)).map_err(|error| Error::io(doing, error))
+        })
+        .await?;
+        let size_bytes = inner.len;
+        self.state = State::Idle(inner);
+        Ok(file.map(|file| Unfinished { file: Arc::new(file), size_bytes }))
     }
 
     /// Ends the stream. When this returns, large content is on the disk.

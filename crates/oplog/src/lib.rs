@@ -40,7 +40,7 @@ mod verify;
 
 pub use error::{Error, Location, Result, Source};
 pub use for_arrow::ForArrow;
-pub use large::{ContentSink, Finished, LargeFiles};
+pub use large::{ContentSink, Finished, LargeFiles, Unfinished};
 pub use log::{Committed, Head, Log, LogOptions, Outcome};
 pub use medium::{Disk, Medium, is_temporary, replace_file};
 pub use reader::ReadCounts;

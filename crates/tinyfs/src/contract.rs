@@ -69,6 +69,7 @@ async fn contents(make: &impl AsyncFn() -> Subject) {
     content_written_in_pieces_is_the_same_content(make().await).await;
     the_same_content_can_be_named_twice(make().await).await;
     finished_content_can_be_read_before_it_is_named(make().await).await;
+    bytes_written_so_far_stay_readable(make().await).await;
     a_dropped_writer_leaves_nothing(make().await).await;
     content_that_is_never_named_leaves_nothing(make().await).await;
     content_of_another_store_is_refused(make().await).await;

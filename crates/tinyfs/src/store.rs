@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -157,11 +158,34 @@ pub trait WriteStore: Store {
 /// A stream of bytes into a store. Dropping it leaves nothing.
 #[async_trait]
 pub trait ContentWriter: AsyncWrite + Send + Unpin {
+    /// All bytes written so far, to be looked at while the stream is ended:
+    /// they stay readable after [`ContentWriter::finish`]. `None` where the
+    /// store shows content only once it is finished.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io).
+    async fn so_far(&mut self) -> Result<Option<Arc<dyn SoFar>>> {
+        Ok(None)
+    }
+
     /// Ends the stream. When this returns, the content is where it will stay.
     ///
     /// # Errors
     /// [`Error::Io`](crate::Error::Io).
     async fn finish(self: Box<Self>) -> Result<Content>;
+}
+
+/// What was written of content at one moment, whether it is finished or not.
+#[async_trait]
+pub trait SoFar: fmt::Debug + Send + Sync + 'static {
+    /// How many bytes there are.
+    fn size_bytes(&self) -> u64;
+
+    /// The bytes of a range within them.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io).
+    async fn read(&self, range: Range<u64>) -> Result<Bytes>;
 }
 
 /// Finished content, to be named by a [`NewVersion`] in the same store.

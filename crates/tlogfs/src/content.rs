@@ -4,14 +4,16 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
-use oplog::{ContentSink, Finished, LargeFiles};
-use tinyfs::{Content, ContentHash, ContentWriter, Error, Result};
+use bytes::Bytes;
+use oplog::{ContentSink, Finished, LargeFiles, Unfinished};
+use tinyfs::{Content, ContentHash, ContentWriter, Error, Result, SoFar};
 use tokio::io::AsyncWrite;
 
 use crate::spool::Spool;
@@ -134,8 +136,30 @@ impl AsyncWrite for TransactionWriter {
     }
 }
 
+/// Large content whose stream may not have ended.
+#[derive(Debug)]
+struct Unnamed(Unfinished);
+
+#[async_trait]
+impl SoFar for Unnamed {
+    fn size_bytes(&self) -> u64 {
+        self.0.size_bytes()
+    }
+
+    async fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        let read = self.0.read(range).await;
+        read.map_err(|source| Error::io("cannot read back content", source))
+    }
+}
+
 #[async_trait]
 impl ContentWriter for TransactionWriter {
+    async fn so_far(&mut self) -> Result<Option<Arc<dyn SoFar>>> {
+        let found = self.sink.so_far().await;
+        let found = found.map_err(|source| Error::io("cannot read back content", source))?;
+        Ok(found.map(|found| Arc::new(Unnamed(found)) as Arc<dyn SoFar>))
+    }
+
     async fn finish(self: Box<Self>) -> Result<Content> {
         let Self { sink, spool, written } = *self;
         let finished =

@@ -17,7 +17,7 @@ use parquet::file::FOOTER_SIZE;
 use parquet::file::metadata::{
     FooterTail, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader,
 };
-use tinyfs::{Content, NodeId, Store, Version, WriteStore};
+use tinyfs::{Content, NodeId, SoFar, Store, Version, WriteStore};
 
 /// The largest footer read.
 const FOOTER_MAX_BYTES: usize = 64 << 20;
@@ -67,12 +67,26 @@ impl<S: WriteStore + ?Sized> Ranges for Unnamed<S> {
     }
 }
 
+/// Content that may not be finished yet.
+#[derive(Debug)]
+pub(crate) struct Arriving(pub(crate) Arc<dyn SoFar>);
+
+impl Ranges for Arriving {
+    fn size_bytes(&self) -> u64 {
+        self.0.size_bytes()
+    }
+
+    fn read(&self, range: Range<u64>) -> BoxFuture<'_, tinyfs::Result<Bytes>> {
+        self.0.read(range)
+    }
+}
+
 /// Gives ranges to the Parquet reader.
 #[derive(Clone, Debug)]
 pub(crate) struct RangeReader(pub(crate) Arc<dyn Ranges>);
 
 impl RangeReader {
-    async fn get(&self, range: Range<u64>) -> ParquetResult<Bytes> {
+    pub(crate) async fn get(&self, range: Range<u64>) -> ParquetResult<Bytes> {
         let size = self.0.size_bytes();
         if range.start > range.end || range.end > size {
             return Err(ParquetError::EOF(format!(

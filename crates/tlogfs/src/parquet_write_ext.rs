@@ -1,5 +1,5 @@
 //! Tables and series written by callers: record batches, typed items, and
-//! Parquet files taken in as they came.
+//! Parquet files taken in as they came (how, is in `parquet_intake`).
 //!
 //! Always true: what is refused is refused before a version names it; the
 //! time column of a series is never null; a version's rows, time range and
@@ -10,18 +10,17 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
+use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use futures::{FutureExt as _, StreamExt as _};
 use oplog::ForArrow;
-use parquet::arrow::ProjectionMask;
 use tinyfs::{
     Attributes, Content, EntryType, Format, Fs, NewVersion, NodeId, SeriesSpec, TimeRange, Version,
     WriteStore,
 };
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncRead;
 
-use crate::parquet_ext::{BATCH_ROWS, not_parquet, open, open_version};
-use crate::parquet_reader::Unnamed;
+use crate::parquet_ext::open_version;
+use crate::parquet_intake;
 use crate::parquet_sink::{ParquetSink, with_time_required};
 use crate::series::order::{ORDER, Order, TimeWatch};
 use crate::series::{schema, time_column};
@@ -29,11 +28,6 @@ use crate::{BoxError, Error, Result};
 
 /// Record batches on their way in.
 pub type BatchStream<'a> = BoxStream<'a, Result<RecordBatch, BoxError>>;
-
-/// The bytes every Parquet file begins with.
-const MAGIC: &[u8; 4] = b"PAR1";
-/// The size of the pieces in which bytes are taken in.
-const PIECE_BYTES: usize = 256 << 10;
 
 /// A version that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,19 +186,8 @@ impl<S: WriteStore + ?Sized> ParquetWriteExt for Fs<S> {
             EntryType::Series => Destination::of_series(self, path, spec).await?,
             _ => Destination::of_table(self, path).await?,
         };
-        let content = keep_bytes(self, path, bytes).await?;
-        // The decoder is not ours and the bytes are not either: a panic in it
-        // is one more way of not being Parquet.
-        let looked_at = std::panic::AssertUnwindSafe(target.look_at(self, content.clone(), look))
-            .catch_unwind()
-            .await;
-        let (watch, rows) = looked_at.unwrap_or_else(|_| {
-            Err(Error::NotParquet {
-                path: path.to_owned(),
-                source: "the decoder gave up on it".into(),
-            })
-        })?;
-        target.name(self, content, watch.as_ref(), rows).await
+        let taken = parquet_intake::take(self, &target, look, bytes).await?;
+        target.name(self, taken.content, taken.watch.as_ref(), taken.rows).await
     }
 
     async fn append_items<T>(
@@ -227,9 +210,9 @@ impl<S: WriteStore + ?Sized> ParquetWriteExt for Fs<S> {
 
 /// Where a version is to go, and what is known of the place.
 #[derive(Debug)]
-struct Destination<'a> {
-    path: &'a str,
-    entry_type: EntryType,
+pub(crate) struct Destination<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) entry_type: EntryType,
     /// The declaration, for series.
     spec: Option<SeriesSpec>,
     /// The file, when it exists, and its newest version.
@@ -282,12 +265,16 @@ impl<'a> Destination<'a> {
         Ok(Self { path, entry_type: wanted, spec: None, existing })
     }
 
-    fn spec_of(&self) -> Result<&SeriesSpec> {
+    pub(crate) fn spec_of(&self) -> Result<&SeriesSpec> {
         self.spec.as_ref().ok_or_else(|| Error::NotDeclared { path: self.path.to_owned() })
     }
 
     /// Checks the schema of rows for a series, and gives the watch for their times.
-    async fn check<S: WriteStore + ?Sized>(&self, fs: &Fs<S>, rows: &Schema) -> Result<TimeWatch> {
+    pub(crate) async fn check<S: WriteStore + ?Sized>(
+        &self,
+        fs: &Fs<S>,
+        rows: &Schema,
+    ) -> Result<TimeWatch> {
         let spec = self.spec_of()?;
         schema::check_names(self.path, rows)?;
         let step = time_column::step(self.path, rows, &spec.time_column, spec.time_unit)?;
@@ -299,62 +286,6 @@ impl<'a> Destination<'a> {
             schema::check(self.path, newest.number, before.schema(), rows)?;
         }
         Ok(TimeWatch::new(self.path, &spec.time_column, step, spec.floor_us))
-    }
-
-    /// Looks at a Parquet that has arrived: its footer, for a series its whole
-    /// time column, and all other columns when that is asked for.
-    async fn look_at<S: WriteStore + ?Sized>(
-        &self,
-        fs: &Fs<S>,
-        content: Content,
-        look: Look,
-    ) -> Result<(Option<TimeWatch>, u64)> {
-        let builder =
-            open(self.path, Arc::new(Unnamed { store: Arc::clone(fs.store()), content })).await?;
-        let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).map_err(|_| {
-            Error::NotParquet {
-                path: self.path.to_owned(),
-                source: "its footer claims a negative number of rows".into(),
-            }
-        })?;
-        let (mut watch, time) = if self.entry_type == EntryType::Series {
-            let watch = self.check(fs, builder.schema()).await?;
-            let column = builder.schema().index_of(&self.spec_of()?.time_column);
-            (Some(watch), Some(column.map_err(|source| arrow_error(self.path, source))?))
-        } else {
-            schema::check_names(self.path, builder.schema())?;
-            (None, None)
-        };
-        let columns = match look {
-            Look::Times => time.into_iter().collect(),
-            Look::Everything => (0..builder.schema().fields().len()).collect::<Vec<_>>(),
-        };
-        if columns.is_empty() {
-            return Ok((None, rows));
-        }
-        // Where the time stands among the columns that are read.
-        let time = time.map(|time| if look == Look::Times { 0 } else { time });
-        let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
-        let mut batches = builder
-            .with_projection(mask)
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(|source| not_parquet(self.path, source))?;
-        let mut found = 0;
-        while let Some(batch) = batches.next().await {
-            let batch = batch.map_err(|source| not_parquet(self.path, source))?;
-            found += batch.num_rows() as u64;
-            if let (Some(watch), Some(time)) = (&mut watch, time) {
-                watch.see(batch.column(time))?;
-            }
-        }
-        if found != rows {
-            return Err(Error::NotParquet {
-                path: self.path.to_owned(),
-                source: format!("its footer claims {rows} rows but it has {found}").into(),
-            });
-        }
-        Ok((watch, rows))
     }
 
     /// Names finished content as the next version.
@@ -431,40 +362,6 @@ async fn drain(
     sink.finish().await
 }
 
-/// Copies bytes into content, refusing at once what can not be Parquet.
-async fn keep_bytes<S: WriteStore + ?Sized>(
-    fs: &Fs<S>,
-    path: &str,
-    bytes: &mut (dyn AsyncRead + Send + Unpin),
-) -> Result<Content> {
-    let input =
-        |source: std::io::Error| Error::Input { path: path.to_owned(), source: source.into() };
-    let output = |source| {
-        Error::from(tinyfs::Error::io(format!("cannot write content for `{path}`"), source))
-    };
-    let mut start = Vec::with_capacity(MAGIC.len());
-    (&mut *bytes).take(MAGIC.len() as u64).read_to_end(&mut start).await.map_err(input)?;
-    if start != MAGIC {
-        let source = match start.len() {
-            0 => "it is empty".into(),
-            n if n < MAGIC.len() => "it is too short".into(),
-            _ => "it does not begin with `PAR1`".into(),
-        };
-        return Err(Error::NotParquet { path: path.to_owned(), source });
-    }
-    let mut content = fs.store().writer().await?;
-    content.write_all(&start).await.map_err(output)?;
-    let mut piece = vec![0; PIECE_BYTES];
-    loop {
-        let filled = bytes.read(&mut piece).await.map_err(input)?;
-        if filled == 0 {
-            break;
-        }
-        content.write_all(&piece[..filled]).await.map_err(output)?;
-    }
-    Ok(content.finish().await?)
-}
-
-fn arrow_error(path: &str, source: arrow::error::ArrowError) -> Error {
+pub(crate) fn arrow_error(path: &str, source: arrow::error::ArrowError) -> Error {
     Error::Arrow { doing: format!("rows for `{path}` do not have the schema announced"), source }
 }

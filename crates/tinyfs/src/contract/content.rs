@@ -170,6 +170,29 @@ pub async fn finished_content_can_be_read_before_it_is_named(store: Arc<dyn Writ
     assert_error!(read, Error::UnknownContent { hash } if *hash == unknown.hash);
 }
 
+/// What was written so far can be looked at where the store shows it at all,
+/// also while the stream is ended and after.
+///
+/// # Panics
+/// When the rule is broken.
+pub async fn bytes_written_so_far_stay_readable(store: Arc<dyn WriteStore>) {
+    for size in SIZES {
+        let whole = noise(size, 18);
+        let mut writer = store.writer().await.expect("a writer is given");
+        writer.write_all(&whole).await.expect("bytes are taken");
+        let Some(so_far) = writer.so_far().await.expect("it shows what it has or says no") else {
+            continue;
+        };
+        assert_eq!(so_far.size_bytes(), size as u64);
+        let all = 0..size as u64;
+        assert_eq!(so_far.read(all.clone()).await.expect("bytes are read"), whole);
+        assert!(so_far.read(0..size as u64 + 1).await.is_err(), "nothing is beyond the end");
+        let content = writer.finish().await.expect("content is finished");
+        assert_eq!(content.hash, ContentHash::of(&whole));
+        assert_eq!(so_far.read(all).await.expect("bytes are read"), whole);
+    }
+}
+
 /// What a writer took and did not finish can not be seen.
 ///
 /// # Panics

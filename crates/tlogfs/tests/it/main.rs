@@ -8,6 +8,7 @@
 
 mod contract;
 mod harness;
+mod intake;
 mod merge;
 mod model;
 mod parquet;
