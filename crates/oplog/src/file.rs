@@ -2,9 +2,14 @@
 //!
 //! Every file has the same shape inside: the transaction rows, then links by
 //! directory and name, then versions by node, then such links and versions that
-//! those before supersede, then contents by node and version. Row groups are limited by rows and bytes, contents are in row
-//! groups of their own and have no statistics on their bytes, so that reading
-//! names never touches contents.
+//! those before supersede, then contents by node and version. Row groups are
+//! limited by rows and bytes; contents are in row groups of their own and have
+//! no statistics on their bytes, so that reading names never touches contents.
+//!
+//! A file of few rows and little content, as most commits write it, does without
+//! dictionaries and an index of pages, and compresses contents alone: a thousand
+//! bytes of rows would have ten times as much of these around them, and each
+//! reader would pay for them until the file is merged.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -32,6 +37,10 @@ pub(crate) const GROUP_ROWS: usize = 4_096;
 const PIECE_ROWS: usize = 512;
 /// Bytes of content in a page: what reading one content decodes.
 const PAGE_BYTES: usize = 64 << 10;
+/// Rows of metadata up to which a file is [`Packing::Plain`].
+const PLAIN_ROWS: usize = 64;
+/// Bytes of content up to which a file is [`Packing::Plain`].
+const PLAIN_BYTES: u64 = 16 << 10;
 /// Bytes of content in a row group, before compression.
 pub(crate) const GROUP_BYTES: usize = 1 << 20;
 
@@ -185,11 +194,42 @@ impl LiveFile {
 /// history; without it there is none.
 pub(crate) const HISTORY: &str = "pond.history";
 
-fn properties() -> WriterProperties {
+/// How the rows of a file are encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    /// Few rows, quick to write and to read.
+    Plain,
+    /// Many rows in little room.
+    Dense,
+}
+
+impl Packing {
+    /// What suits a commit of so many rows of metadata and bytes of content.
+    pub(crate) const fn of(rows: usize, content_bytes: u64) -> Self {
+        if rows <= PLAIN_ROWS && content_bytes <= PLAIN_BYTES { Self::Plain } else { Self::Dense }
+    }
+}
+
+fn properties(packing: Packing) -> WriterProperties {
     let content = ColumnPath::from(columns::CONTENT);
-    let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_statistics_enabled(EnabledStatistics::None)
+    let zstd = Compression::ZSTD(ZstdLevel::default());
+    let mut properties =
+        WriterProperties::builder().set_statistics_enabled(EnabledStatistics::None);
+    let level = match packing {
+        Packing::Plain => {
+            properties = properties
+                .set_compression(Compression::UNCOMPRESSED)
+                .set_column_compression(content.clone(), zstd)
+                .set_dictionary_enabled(false)
+                .set_offset_index_disabled(true);
+            EnabledStatistics::Chunk
+        }
+        Packing::Dense => {
+            properties = properties.set_compression(zstd);
+            EnabledStatistics::Page
+        }
+    };
+    properties = properties
         .set_max_row_group_row_count(Some(GROUP_ROWS * 2))
         .set_data_page_row_count_limit(PIECE_ROWS)
         .set_write_batch_size(PIECE_ROWS)
@@ -198,8 +238,7 @@ fn properties() -> WriterProperties {
         .set_created_by("duckpond".to_owned());
     // What lookups go by, for each piece of a row group.
     for column in ["txn_seq", columns::KIND, columns::NODE, "name", "version", "ended"] {
-        properties = properties
-            .set_column_statistics_enabled(ColumnPath::from(column), EnabledStatistics::Page);
+        properties = properties.set_column_statistics_enabled(ColumnPath::from(column), level);
     }
     properties.build()
 }
@@ -247,11 +286,17 @@ pub(crate) struct FileWriter {
 
 impl FileWriter {
     /// Begins a file in the log at `root`.
-    pub(crate) fn create(medium: &Arc<dyn Medium>, root: PathBuf, name: FileName) -> Self {
+    pub(crate) fn create(
+        medium: &Arc<dyn Medium>,
+        root: PathBuf,
+        name: FileName,
+        packing: Packing,
+    ) -> Self {
         let (messages, mut receiver) = mpsc::channel(2);
         let (medium, dir) = (Arc::clone(medium), root.clone());
-        let worker =
-            tokio::task::spawn_blocking(move || write_file(&medium, &dir, name, &mut receiver));
+        let worker = tokio::task::spawn_blocking(move || {
+            write_file(&medium, &dir, name, packing, &mut receiver)
+        });
         Self {
             builder: BatchBuilder::new(),
             messages,
@@ -389,6 +434,7 @@ fn write_file(
     medium: &Arc<dyn Medium>,
     root: &std::path::Path,
     name: FileName,
+    packing: Packing,
     messages: &mut mpsc::Receiver<Message>,
 ) -> Result<Written> {
     let doing = || format!("writing a data file in `{}`", root.display());
@@ -400,8 +446,9 @@ fn write_file(
         hasher: blake3::Hasher::new(),
         parts: Summing::default(),
     };
-    let options =
-        ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties(packing))
+        .with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(sink, schema(), options).map_err(parquet)?;
     let mut rows = 0;
     let mut groups = 0;

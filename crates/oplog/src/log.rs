@@ -16,7 +16,7 @@ use crate::canonical::{link_hash, origin_hash, rows_hash, transaction_hash, vers
 use crate::columns::ContentRow;
 use crate::delta::{Commit, DeltaLog, Horizon, LOG, TableState, sort_files};
 use crate::durable::DurableStore;
-use crate::file::{FileName, FileWriter, LiveFile, Parts};
+use crate::file::{FileName, FileWriter, LiveFile, Packing, Parts};
 use crate::large::{self, LargeFiles};
 use crate::maintenance::Live;
 use crate::medium::{Disk, Medium, ensure_dir};
@@ -349,7 +349,11 @@ impl Log {
         let transaction = stamps.put(&mut position, transaction);
 
         let name = format!("{txn_seq:020}-{}.parquet", changes.transaction.txn_id);
-        let mut writer = FileWriter::create(&self.medium, self.root.clone(), FileName::Given(name));
+        let inline = changes.versions.iter().filter(|row| row.inline);
+        let content_bytes = inline.map(|row| row.size_bytes).sum();
+        let packing = Packing::of(changes.links.len() + changes.versions.len(), content_bytes);
+        let root = self.root.clone();
+        let mut writer = FileWriter::create(&self.medium, root, FileName::Given(name), packing);
         writer.transaction(&transaction).await?;
         writer.end_section().await?;
         write_links(&mut writer, links).await?;

@@ -46,6 +46,12 @@ const FOOTER_GUESS: u64 = 64 * 1024;
 /// Groups of content up to this are read whole: looking for one row takes two reads.
 const SMALL_GROUP_BYTES: u64 = 64 * 1024;
 
+/// A file up to this is read at once: to open it takes longer than to read it.
+const SMALL_FILE_BYTES: u64 = 32 << 10;
+
+/// Small files that are kept for their next part.
+const SMALL_FILES_BYTES: usize = 4 << 20;
+
 /// Metadata rows of a row group or a piece of one, each kind ordered for
 /// lookups.
 #[derive(Debug, Default)]
@@ -309,6 +315,7 @@ type RowKey = (String, NodeId, u64, ContentHash);
 pub(crate) struct Reads {
     store: Arc<dyn ObjectStore>,
     footers: Cache<String, Arc<Footer>>,
+    small: Cache<String, Bytes>,
     pieces: Cache<PieceKey, Arc<Block>>,
     contents: Cache<GroupKey, Arc<Vec<Stamped<ContentRow>>>>,
     /// Contents that were read alone.
@@ -324,6 +331,7 @@ impl Reads {
         Self {
             store,
             footers: Cache::new(4096),
+            small: Cache::new(SMALL_FILES_BYTES),
             pieces: Cache::new(cache_rows),
             contents: Cache::new(cache_bytes),
             single: Cache::new(cache_bytes / 4),
@@ -354,28 +362,47 @@ impl Reads {
     async fn part(&self, file: &LiveFile, part: usize) -> Result<Source> {
         let source = self.source(file);
         let Some(range) = file.sections.range(part) else { return Ok(source) };
+        let bytes = if file.size_bytes <= SMALL_FILE_BYTES {
+            let whole = match self.small.get(&file.path) {
+                Some(whole) => whole,
+                None => {
+                    let whole = self.bytes(file, 0..file.size_bytes).await?;
+                    self.small.put(file.path.clone(), whole.clone(), whole.len());
+                    whole
+                }
+            };
+            let within = |at: u64| usize::try_from(at).ok();
+            let part = within(range.start).zip(within(range.end));
+            part.filter(|(from, to)| from <= to && *to <= whole.len())
+                .map(|(from, to)| whole.slice(from..to))
+        } else {
+            Some(self.bytes(file, range.clone()).await?)
+        };
+        match bytes.filter(|bytes| file.sections.fits(part, bytes)) {
+            Some(bytes) => Ok(Source { part: Some((range.start, bytes)), ..source }),
+            None => Err(self.cut_short(file).await.unwrap_or_else(|| Error::DamagedFile {
+                file: file.path.clone(),
+                what: format!(
+                    "its bytes from {} to {} are not what was written",
+                    range.start, range.end
+                ),
+            })),
+        }
+    }
+
+    /// A range of a file's bytes.
+    async fn bytes(&self, file: &LiveFile, range: Range<u64>) -> Result<Bytes> {
         self.counters.bytes.fetch_add(range.end - range.start, Ordering::Relaxed);
-        let damaged = |what: String| Error::DamagedFile { file: file.path.clone(), what };
-        let bytes = match self.store.get_range(&source.path, range.clone()).await {
-            Ok(bytes) => bytes,
+        match self.store.get_range(&Path::from(file.path.as_str()), range).await {
+            Ok(bytes) => Ok(bytes),
             Err(object_store::Error::NotFound { .. }) => {
-                return Err(damaged("it is missing".into()));
+                Err(Error::DamagedFile { file: file.path.clone(), what: "it is missing".into() })
             }
             Err(error) => {
                 let io = Error::io(format!("reading data file `{}`", file.path), error);
-                return Err(self.cut_short(file).await.unwrap_or(io));
+                Err(self.cut_short(file).await.unwrap_or(io))
             }
-        };
-        if !file.sections.fits(part, &bytes) {
-            let what = self.cut_short(file).await;
-            return Err(what.unwrap_or_else(|| {
-                damaged(format!(
-                    "its bytes from {} to {} are not what was written",
-                    range.start, range.end
-                ))
-            }));
         }
-        Ok(Source { part: Some((range.start, bytes)), ..source })
     }
 
     pub(crate) async fn footer(&self, file: &LiveFile) -> Result<Arc<Footer>> {

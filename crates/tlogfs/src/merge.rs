@@ -6,7 +6,7 @@
 //! series all of them. They ascend by key.
 //!
 //! Always true: a merge never changes what a reader sees; it streams, holding
-//! a batch of each version; only versions of the same schema are joined.
+//! a batch of each version; only neighbours of the same schema are joined.
 //!
 //! Deliberately not here: when to merge and how much, which is the steward's.
 
@@ -20,11 +20,9 @@ use arrow::array::RecordBatch;
 use arrow::compute::{interleave, interleave_record_batch};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::row::{RowConverter, SortField};
-use tinyfs::{
-    Attributes, Format, NewVersion, NodeId, SeriesSpec, Store as _, Version, WriteStore as _,
-};
+use tinyfs::{Attributes, Format, NewVersion, NodeId, SeriesSpec, Store as _, WriteStore as _};
 
-pub use plan::{Limits, Merge, plan};
+pub use plan::{Input, Limits, Merge, plan};
 
 use self::cursor::Cursor;
 use crate::parquet_ext::open_version;
@@ -36,9 +34,10 @@ use crate::{Error, Result, Transaction};
 /// Rows written at once.
 const BATCH_ROWS: usize = 8192;
 
-/// Joins versions and runs of a series into one run, in a transaction.
-/// `false` when they do not go together (their schemas differ, or one is
-/// neither sorted nor small); then nothing is changed.
+/// Joins versions and runs of a series into one run, in a transaction. Where
+/// not all go together (their schemas differ, or one is neither sorted nor
+/// small), the longest stretch that does is joined. `false` when no two
+/// neighbours do; then nothing is changed.
 ///
 /// # Errors
 /// Those of reading and of writing. `path` is for them alone.
@@ -51,14 +50,13 @@ pub async fn perform(
     let node = transaction.node(series).await?;
     let spec = SeriesSpec::read_from(&node.attributes)?
         .ok_or_else(|| Error::NotDeclared { path: path.to_owned() })?;
-    let Some(schema) = common_schema(transaction, path, series, &merge.inputs).await? else {
-        return Ok(false);
-    };
-    let mut cursors = Vec::with_capacity(merge.inputs.len());
-    for version in &merge.inputs {
-        let opened = Cursor::open(path, transaction, series, version.clone(), &spec).await?;
-        let Some(cursor) = opened else { return Ok(false) };
-        cursors.push(cursor);
+    let together = longest_stretch(transaction, path, series, &merge.inputs).await?;
+    let Some((schema, inputs)) = together else { return Ok(false) };
+    let Some(first) = inputs.first() else { return Ok(false) };
+    let mut cursors = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let version = input.version.clone();
+        cursors.push(Cursor::open(path, transaction, series, version, &spec).await?);
     }
     let step = time_column::step(path, &schema, &spec.time_column, spec.time_unit)?;
     let mut output = Output::new(path, transaction, Arc::clone(&schema), &spec, step).await?;
@@ -76,30 +74,42 @@ pub async fn perform(
         }
     }
     let run = output.finish().await?;
-    let from_txn = merge.from_txn;
-    transaction.merge(series, merge.covers(), from_txn, run).await?;
+    transaction.merge(series, plan::covers(inputs), first.from_txn, run).await?;
     Ok(true)
 }
 
-/// The one schema of all inputs; `None` when they differ.
-async fn common_schema(
+/// The longest stretch of neighbours, two at least, that have one schema and
+/// can be read in the order of their times; the schema without what a file
+/// notes beside its columns, which is not part of its rows.
+async fn longest_stretch<'a>(
     transaction: &Arc<Transaction>,
     path: &str,
     series: NodeId,
-    inputs: &[Version],
-) -> Result<Option<SchemaRef>> {
-    let mut common: Option<SchemaRef> = None;
-    for version in inputs {
-        let schema = open_version(path, transaction, series, version.clone()).await?;
-        // What a file notes beside its columns is not part of its rows.
-        let schema = Schema::new(schema.schema().fields().clone());
-        match &common {
-            None => common = Some(Arc::new(schema)),
-            Some(common) if common.fields() == schema.fields() => {}
-            Some(_) => return Ok(None),
-        }
+    inputs: &'a [Input],
+) -> Result<Option<(SchemaRef, &'a [Input])>> {
+    let mut schemas: Vec<Option<SchemaRef>> = Vec::with_capacity(inputs.len());
+    for Input { version, .. } in inputs {
+        let schema = if cursor::can_read(version)? {
+            let opened = open_version(path, transaction, series, version.clone()).await?;
+            Some(Arc::new(Schema::new(opened.schema().fields().clone())))
+        } else {
+            None
+        };
+        schemas.push(schema);
     }
-    Ok(common)
+    let stretches = schemas.chunk_by(|a, b| a.is_some() && a == b);
+    let mut longest = None;
+    let mut start = 0;
+    for stretch in stretches {
+        let end = start + stretch.len();
+        if let [Some(schema), _, ..] = stretch
+            && longest.as_ref().is_none_or(|(_, known): &(_, &[Input])| known.len() < stretch.len())
+        {
+            longest = Some((Arc::clone(schema), &inputs[start..end]));
+        }
+        start = end;
+    }
+    Ok(longest)
 }
 
 /// Rows that won, on their way into one Parquet.

@@ -14,7 +14,7 @@ use super::merged_rows::{MergedRows, Told};
 use super::{Policy, Report, Step, commit_id, landed};
 use crate::columns::{ContentRow, kind};
 use crate::delta::{Commit, TableState};
-use crate::file::{FileName, FileWriter, LiveFile, Parts};
+use crate::file::{FileName, FileWriter, LiveFile, Packing, Parts};
 use crate::large::large_path;
 use crate::medium::blocking;
 use crate::reader::{Reads, content_key};
@@ -189,7 +189,7 @@ async fn merge_metadata(
 ) -> Result<LiveFile> {
     let reads = &log.reads;
     let name = file_name(inputs, "metadata");
-    let mut writer = FileWriter::create(&log.medium, log.root.clone(), name);
+    let mut writer = FileWriter::create(&log.medium, log.root.clone(), name, Packing::Dense);
 
     let mut rows = MergedRows::<TransactionRow>::open(reads, inputs, false);
     while let Some(row) = rows.next().await? {
@@ -263,7 +263,12 @@ async fn merge_contents(
             continue;
         }
         let writer = writer.get_or_insert_with(|| {
-            FileWriter::create(&log.medium, log.root.clone(), file_name(inputs, "content"))
+            FileWriter::create(
+                &log.medium,
+                log.root.clone(),
+                file_name(inputs, "content"),
+                Packing::Dense,
+            )
         });
         writer.content(&row).await?;
     }

@@ -15,6 +15,17 @@ use crate::{Error, Result, Transaction};
 /// A version whose times do not ascend is sorted in memory up to this many rows.
 const SORT_MAX_ROWS: u64 = 200_000;
 
+/// Whether a version can be read in the order of its times: it is sorted, or
+/// small enough to be sorted in memory.
+pub(super) fn can_read(version: &Version) -> Result<bool> {
+    Ok(is_sorted(version)? || version.rows.is_some_and(|rows| rows <= SORT_MAX_ROWS))
+}
+
+fn is_sorted(version: &Version) -> Result<bool> {
+    let order = version.attributes.get(ORDER).map(|text| text.parse()).transpose()?;
+    Ok(matches!(order, Some(Order::Strict | Order::Sorted)))
+}
+
 /// A place in a version.
 pub(super) struct Cursor {
     path: String,
@@ -27,20 +38,15 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    /// Opens a version; `None` when it is neither sorted nor small enough to
-    /// be sorted in memory.
+    /// Opens a version that [`can_read`] allows.
     pub(super) async fn open(
         path: &str,
         transaction: &Arc<Transaction>,
         series: NodeId,
         version: Version,
         spec: &SeriesSpec,
-    ) -> Result<Option<Self>> {
-        let order = version.attributes.get(ORDER).map(|text| text.parse()).transpose()?;
-        let sorted = matches!(order, Some(Order::Strict | Order::Sorted));
-        if !sorted && version.rows.is_none_or(|rows| rows > SORT_MAX_ROWS) {
-            return Ok(None);
-        }
+    ) -> Result<Self> {
+        let sorted = is_sorted(&version)?;
         let rows = rows_of_version(path, transaction, series, version).await?;
         let rest = if sorted { rows } else { sort(path, rows, &spec.time_column).await? };
         let mut cursor = Self {
@@ -52,7 +58,7 @@ impl Cursor {
             place: None,
         };
         cursor.next_batch().await?;
-        Ok(Some(cursor))
+        Ok(cursor)
     }
 
     /// The time of the row it stands on; `None` at the end.

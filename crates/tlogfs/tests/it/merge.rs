@@ -65,7 +65,6 @@ async fn a_run_shows_what_its_versions_showed() {
     let mut log = TestLog::new().await;
     fill(&mut log, 18, false).await;
     let (before, rows_before) = seen(&log).await;
-    assert_eq!(merge_once(&mut log).await, 4);
     assert_eq!(merge_once(&mut log).await, 1);
     assert_eq!(merge_once(&mut log).await, 0);
     log.reopen().await;
@@ -75,8 +74,8 @@ async fn a_run_shows_what_its_versions_showed() {
     let series = log.fs().resolve("/s").await.unwrap().node.id;
     let runs = log.view().runs(series).await.unwrap();
     let numbers: Vec<_> = runs.iter().map(|run| run.number).collect();
-    assert_eq!(numbers, [16, 17, 18]);
-    assert_eq!(runs[0].covers, Some(1..=16));
+    assert_eq!(numbers, [18]);
+    assert_eq!(runs[0].covers, Some(1..=18));
     assert_eq!(runs[0].attributes.get(ORDER).unwrap(), "strict");
     // The versions themselves are still there, and number on.
     assert_eq!(log.view().versions(series).await.unwrap().len(), 18);
@@ -104,4 +103,32 @@ async fn earlier_states_do_not_see_a_later_run() {
     let numbers: Vec<_> =
         earlier.runs(series).await.unwrap().iter().map(|run| run.number).collect();
     assert_eq!(numbers, [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_column_more_keeps_no_neighbours_apart() {
+    let mut log = TestLog::new().await;
+    fill(&mut log, 5, false).await;
+    let transaction = log.begin();
+    let rows = data::points(&[(900_000, 1.0)], TimeUnit::Microsecond);
+    let more: arrow::array::ArrayRef = std::sync::Arc::new(arrow::array::Int64Array::from(vec![7]));
+    let mut columns: Vec<_> = rows
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .zip(rows.columns().iter().cloned())
+        .collect();
+    columns.push(("more".to_owned(), more));
+    let wider = arrow::array::RecordBatch::try_from_iter(columns).unwrap();
+    let schema = wider.schema();
+    let wider = futures::stream::iter([Ok(wider)]).boxed();
+    fs_of(&transaction).append_series("/s", None, schema, wider).await.unwrap();
+    log.commit(&transaction).await;
+
+    assert_eq!(merge_once(&mut log).await, 1);
+    let series = log.fs().resolve("/s").await.unwrap().node.id;
+    let runs = log.view().runs(series).await.unwrap();
+    let covers: Vec<_> = runs.iter().map(|run| (run.number, run.covers.clone())).collect();
+    assert_eq!(covers, [(5, Some(1..=5)), (6, None)]);
 }
