@@ -6,7 +6,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use diagnostics::Monitor;
@@ -16,6 +16,7 @@ use steward::{AsOf, Environment, Intent, Pond, ReadView};
 use tinyfs::{Fs, Store, WriteStore};
 
 use crate::args::{Global, RowFormatArgs, TimeWindowArgs};
+use crate::ceiling::Ceiling;
 use crate::error::{CommandError, OrFail as _, Result};
 use crate::ledger::Ledger;
 use crate::output::{RowFormat, RowLimit, RowSink, Stdout, Style, row_sink, write_rows};
@@ -40,6 +41,8 @@ pub(crate) struct Context {
     terminal: Option<TerminalMonitor>,
     environment: Environment,
     scratch: Scratch,
+    /// Over what queries hold, once there was one.
+    ceiling: Mutex<Option<Ceiling>>,
     /// What the history says was typed; `None` is this process's own line.
     command_line: Option<Vec<String>>,
 }
@@ -87,6 +90,7 @@ impl Context {
             terminal,
             environment: Environment::system(monitor),
             scratch: Scratch::default(),
+            ceiling: Mutex::default(),
             global,
             command_line: None,
         }
@@ -229,7 +233,12 @@ impl Context {
     ) -> Result<T> {
         let pond = self.open().await?;
         let written = pond
-            .write(self.intent(), async |view: &steward::WriteView| work(&view.fs()).await)
+            .write(self.intent(), async |view: &steward::WriteView| {
+                let done = work(&view.fs()).await;
+                // From here on it is committed or not, and says which.
+                self.lift_ceiling();
+                done
+            })
             .await?;
         if let steward::Commit::Committed { txn_seq } = written.commit {
             self.detail(&format!("transaction {txn_seq}"));
@@ -284,19 +293,36 @@ impl Context {
             return Err(CommandError::not_found(format!("there is no directory `{shown}`"))
                 .hint("--temp-dir names a directory that is there"));
         }
+        self.watch_memory();
         let options = SessionOptions {
             memory_limit_bytes: Some(self.global.memory_limit),
             temp_dir: self.global.temp_dir.clone(),
             time_range: TimeBounds { start_us: window.time_start, end_us: window.time_end },
             verify_reads: verify == Verify::Whole,
             scratch: self.scratch.clone(),
+            threads: crate::workers(),
             ..SessionOptions::default()
         };
         Session::new(store, options).or_fail(|| "cannot prepare for queries".to_owned())
     }
 
+    /// From here on a query, or a file that others made, is read.
+    fn watch_memory(&self) {
+        let mut ceiling = self.ceiling.lock().unwrap_or_else(PoisonError::into_inner);
+        if ceiling.is_none() {
+            let limit = self.global.memory_limit;
+            *ceiling =
+                Ceiling::over(limit, crate::workers(), self.error_style(), self.scratch.clone());
+        }
+    }
+
+    fn lift_ceiling(&self) {
+        *self.ceiling.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// A file of this machine, to read as a table.
     pub(crate) fn host_source(&self, url: SourceUrl) -> HostSource {
+        self.watch_memory();
         let source = HostSource::new(url)
             .with_monitor(Arc::clone(self.monitor()))
             .with_scratch(self.scratch.clone());

@@ -11,6 +11,7 @@
 //! verb does (`commands`).
 
 mod args;
+mod ceiling;
 mod commands;
 mod complete;
 mod context;
@@ -41,6 +42,12 @@ use crate::output::{ColorChoice, Style};
 /// Threads that queries and writes share: enough for a small box, and no more
 /// on a large one, so that memory stays predictable.
 const MAX_WORKERS: usize = 8;
+
+/// The threads of this run.
+pub(crate) fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_WORKERS))
+}
+
 /// Query planning recurses; a worker's default 2 MiB is too little for deep SQL.
 const STACK_BYTES: usize = 8 << 20;
 /// How long the end waits for threads that nobody needs any more: what they
@@ -98,7 +105,9 @@ fn run(context: &Context, verb: args::Verb) -> Result<(), CommandError> {
     // that one was chosen already, which is as good.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     diagnostics::init(log_level()?);
-    let workers = std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_WORKERS));
+    let workers = workers();
+    // Before the first thread is there: no more heaps than threads that compute.
+    resident::share_heaps(u8::try_from(workers).unwrap_or(u8::MAX));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .max_blocking_threads(workers * 4)

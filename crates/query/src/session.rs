@@ -50,6 +50,10 @@ const RECURSION_LIMIT: usize = 50;
 /// Footers kept, in bytes.
 const FOOTER_CACHE_BYTES: usize = 32 << 20;
 
+/// The part of the memory limit that is left to what operators do not count:
+/// batches on their way, pages that are decoded.
+const UNCOUNTED: usize = 8;
+
 /// How many holders of memory an error names.
 const NAMED_CONSUMERS: usize = 5;
 
@@ -93,7 +97,8 @@ impl Session {
         if let Some(limit) = options.memory_limit_bytes {
             let named =
                 std::num::NonZeroUsize::new(NAMED_CONSUMERS).unwrap_or(std::num::NonZeroUsize::MIN);
-            let pool = TrackConsumersPool::new(SharedPool::new(limit), named);
+            let pool = SharedPool::new(limit - limit / UNCOUNTED);
+            let pool = TrackConsumersPool::new(pool, named);
             runtime = runtime.with_memory_pool(Arc::new(pool));
         }
         let runtime = runtime.build_arc()?;
@@ -280,6 +285,7 @@ impl Session {
 fn with_limit(error: Error, limit: Option<usize>) -> Error {
     match error {
         Error::OutOfMemory { limit_bytes: None, detail } => {
+            diagnostics::log_debug!("a query is short of memory: {detail}", detail: detail.as_str());
             Error::OutOfMemory { limit_bytes: limit, detail }
         }
         other => other,

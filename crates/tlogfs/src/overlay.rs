@@ -51,9 +51,9 @@ impl NodeChange {
     pub(crate) fn append(&mut self, mut version: Version) -> u64 {
         let number = self.rows.newest().map_or(1, |newest| newest.number + 1);
         version.number = number;
-        self.rows.versions.push(version.clone());
-        self.rows.runs.push(version.clone());
-        self.added.push(version);
+        push(&mut self.rows.versions, version.clone());
+        push(&mut self.rows.runs, version.clone());
+        push(&mut self.added, version);
         number
     }
 
@@ -70,6 +70,15 @@ impl NodeChange {
     pub(crate) fn set_attributes(&mut self, attributes: Attributes) {
         self.rows.attributes = attributes;
     }
+}
+
+/// Adds to a list that mostly stays at one: a transaction may make very many
+/// files, and room for four versions each would be most of what it holds.
+fn push(list: &mut Vec<Version>, version: Version) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
+    list.push(version);
 }
 
 /// All changes of a transaction.
@@ -167,39 +176,18 @@ impl Overlay {
         self.touched.iter().filter_map(appended).collect()
     }
 
-    /// The rows that say what is different.
-    pub(crate) fn rows(&self) -> (Vec<LinkRow>, Vec<VersionRow>) {
-        (self.link_rows(), self.version_rows())
-    }
-
-    fn link_rows(&self) -> Vec<LinkRow> {
-        let mut directories: Vec<_> = self.names.iter().collect();
-        directories.sort_by_key(|(dir, _)| **dir);
-        let mut rows = Vec::new();
-        for (dir, names) in directories {
-            for (name, NameChange { before, now }) in names {
-                let same = |entry: &Option<Entry>| entry.as_ref().map(|e| (e.node, e.entry_type));
-                let Some(entry) = now.as_ref().or(before.as_ref()) else { continue };
-                if same(before) == same(now) {
-                    continue;
-                }
-                rows.push(LinkRow {
-                    parent: *dir,
-                    name: name.clone(),
-                    child: now.as_ref().map(|entry| entry.node),
-                    entry_type: entry.entry_type,
-                });
-            }
-        }
-        rows
-    }
-
-    fn version_rows(&self) -> Vec<VersionRow> {
+    /// The rows that say what is different. What they are made from goes as
+    /// they come, so that a large transaction is not held twice.
+    pub(crate) fn into_rows(mut self) -> (Vec<LinkRow>, Vec<VersionRow>) {
         let named = self.named();
+        let links = link_rows(std::mem::take(&mut self.names));
+        (links, self.version_rows(&named))
+    }
+
+    fn version_rows(mut self, named: &BTreeSet<NodeId>) -> Vec<VersionRow> {
         let mut rows = Vec::new();
-        for (id, change) in
-            self.touched.iter().filter_map(|id| self.nodes.get(id).map(|change| (*id, change)))
-        {
+        for id in self.touched {
+            let Some(change) = self.nodes.remove(&id) else { continue };
             if change.created && !named.contains(&id) {
                 continue;
             }
@@ -229,6 +217,28 @@ impl Overlay {
             .filter_map(|change| change.now.as_ref().map(|entry| entry.node))
             .collect()
     }
+}
+
+fn link_rows(names: HashMap<NodeId, BTreeMap<String, NameChange>>) -> Vec<LinkRow> {
+    let mut directories: Vec<_> = names.into_iter().collect();
+    directories.sort_unstable_by_key(|(dir, _)| *dir);
+    let mut rows = Vec::new();
+    for (parent, names) in directories {
+        for (name, NameChange { before, now }) in names {
+            let same = |entry: &Option<Entry>| entry.as_ref().map(|e| (e.node, e.entry_type));
+            let Some(entry) = now.as_ref().or(before.as_ref()) else { continue };
+            if same(&before) == same(&now) {
+                continue;
+            }
+            rows.push(LinkRow {
+                parent,
+                child: now.as_ref().map(|entry| entry.node),
+                entry_type: entry.entry_type,
+                name,
+            });
+        }
+    }
+    rows
 }
 
 /// The column that event times come from; `None` where no series is declared.

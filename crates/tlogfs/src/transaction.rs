@@ -75,7 +75,7 @@ impl Transaction {
     }
 
     /// Ends the transaction and gives what it changed, to be committed. After
-    /// that it takes no more changes.
+    /// that it takes no more changes, and shows its own no longer.
     ///
     /// # Errors
     /// [`crate::Error::Ended`] when it has ended before.
@@ -84,7 +84,7 @@ impl Transaction {
         if std::mem::replace(&mut state.ended, true) {
             return Err(crate::Error::Ended);
         }
-        let (links, versions) = state.overlay.rows();
+        let (links, versions) = std::mem::take(&mut state.overlay).into_rows();
         let contents: Arc<Spool> = Arc::clone(&self.spool);
         Ok(Changes { links, versions, contents, transaction })
     }

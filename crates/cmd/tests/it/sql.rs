@@ -370,3 +370,23 @@ fn logs_and_metrics_of_this_machine_are_tables() {
         .prints("n,v\n1,3.0\n");
     place.run(["sql", "SELECT count(*) AS n FROM '/w.series'"]).ok().prints("n\n2\n");
 }
+
+/// No operator holds what these make, so the engine's own limit never sees it.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_query_makes_is_held_to_the_limit_whatever_makes_it() {
+    let place = Place::with_pond();
+    let copies = vec!["a"; 300].join(", ");
+    let wide = format!("SELECT length(concat({copies})) FROM (SELECT repeat('x', 4000000) AS a)");
+    let doubling = "WITH RECURSIVE t AS (SELECT 'x' AS s UNION ALL \
+                    SELECT s || s FROM t WHERE length(s) < 1000000000) \
+                    SELECT max(length(s)) AS n FROM t";
+    for query in [&*wide, doubling] {
+        place
+            .run(["--memory-limit", "16MiB", "sql", query])
+            .fails(1)
+            .says("the query needs more memory than its limit")
+            .says("--memory-limit");
+    }
+    place.run(["sql", "SELECT length(repeat('x', 4000000)) AS n"]).ok().prints("n\n4000000\n");
+}

@@ -5,10 +5,11 @@ use std::fs;
 
 /// Our crates and those of ours that each may name.
 const MAP: &[(&str, &[&str])] = &[
-    ("cmd", &["diagnostics", "query", "steward", "tinyfs", "tlogfs", "unify"]),
+    ("cmd", &["diagnostics", "query", "resident", "steward", "tinyfs", "tlogfs", "unify"]),
     ("diagnostics", &[]),
     ("oplog", &["diagnostics", "tinyfs"]),
     ("query", &["diagnostics", "tinyfs"]),
+    ("resident", &[]),
     ("steward", &["diagnostics", "oplog", "tinyfs", "tlogfs"]),
     ("testing", &["diagnostics", "oplog", "query", "steward", "tinyfs", "tlogfs"]),
     ("tinyfs", &[]),

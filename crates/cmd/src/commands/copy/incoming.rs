@@ -4,8 +4,9 @@
 //! once when the plan is there, so what is malformed is refused before anything
 //! is written.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
@@ -32,9 +33,9 @@ pub(super) enum Step {
     /// Standard input, as bytes.
     Stdin { to: String },
     /// A Parquet file of the host, byte for byte.
-    Parquet { from: PathBuf, kind: TableKind, declare: Declare, to: String },
+    Parquet { from: PathBuf, kind: TableKind, declare: Box<Declare>, to: String },
     /// Rows that were read from a file of another format.
-    Rows { from: Box<OpenedSource>, kind: TableKind, declare: Declare, to: String },
+    Rows { from: Box<OpenedSource>, kind: TableKind, declare: Box<Declare>, to: String },
     /// A file that is in the pond.
     Pond { from: Box<NodePath>, to: String },
 }
@@ -88,6 +89,8 @@ pub(super) async fn plan(
     );
     let into = dest.ends_with('/') || dest_is_directory || (sources.len() > 1 && !one_series);
     let mut steps = Vec::new();
+    // What is there already, by path: many files may go to one series.
+    let mut held = HashMap::new();
     if into && !dest_is_directory {
         if !args.parents {
             return Err(CommandError::not_found(format!("there is no directory `{dest}`"))
@@ -116,7 +119,7 @@ pub(super) async fn plan(
             Source::Stdin => steps.push(Step::Stdin { to: dest.to_owned() }),
             Source::Host(host) => host_steps(args, &host, into, place, &mut steps)?,
             Source::Table(url) => {
-                steps.push(table_step(context, fs, args, url, into, place).await?);
+                steps.push(table_step(context, fs, args, url, into, place, &mut held).await?);
             }
             Source::Pond(from) => pond_steps(fs, args, *from, place, &mut steps).await?,
         }
@@ -254,6 +257,7 @@ async fn table_step(
     url: SourceUrl,
     into: bool,
     place: impl Fn(&str) -> String,
+    held: &mut HashMap<String, SchemaRef>,
 ) -> Result<Step> {
     let Some(kind) = url.kind() else {
         let shown = url.to_string();
@@ -291,7 +295,7 @@ async fn table_step(
                 declare(args, existing.as_ref(), &schema, &to)?
             }
         };
-        return Ok(Step::Parquet { from: path, kind, declare, to });
+        return Ok(Step::Parquet { from: path, kind, declare: Box::new(declare), to });
     }
     let read = async |types: &[String]| {
         let mut options = args.table.read_options(existing.as_ref())?;
@@ -314,11 +318,18 @@ async fn table_step(
     let mut opened = read(&[]).await?;
     // Standard input can not be read again.
     if existing.is_some() && url.path().is_some() {
-        let before = before(context, fs, &to).await?;
-        let mut held = held_types(&before, &opened.schema());
-        held.retain(|one| !args.table.types.iter().any(|given| same_column(given, one)));
-        if !held.is_empty() {
-            opened = read(&held).await?;
+        let before = match held.get(&to) {
+            Some(before) => Arc::clone(before),
+            None => {
+                let before = before(context, fs, &to).await?;
+                held.insert(to.clone(), Arc::clone(&before));
+                before
+            }
+        };
+        let mut types = held_types(&before, &opened.schema());
+        types.retain(|one| !args.table.types.iter().any(|given| same_column(given, one)));
+        if !types.is_empty() {
+            opened = read(&types).await?;
         }
     }
     let report = opened.report();
@@ -332,7 +343,7 @@ async fn table_step(
         TableKind::Table => Declare::default(),
         TableKind::Series => declare(args, existing.as_ref(), &opened.schema(), &to)?,
     };
-    Ok(Step::Rows { from: Box::new(opened), kind, declare, to })
+    Ok(Step::Rows { from: Box::new(opened), kind, declare: Box::new(declare), to })
 }
 
 const fn epoch_format(unit: TimeUnit) -> &'static str {

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use super::CopyArgs;
 use super::incoming::{self, Declare, Step};
-use super::report::{self, Copied};
+use super::report::{self, Copied, Tally};
 use crate::context::Context;
 use crate::error::{CommandError, OrFail as _, Result};
 use crate::host::{Operand, show};
@@ -46,17 +46,20 @@ pub(super) async fn run(
     let look = if args.check { Look::Everything } else { Look::Times };
     let copied = context
         .write(async |fs| {
-            let mut copied = Vec::with_capacity(steps.len());
-            for step in &steps {
-                let done = apply(context, fs, step, look)
+            let mut tally = Tally::default();
+            // Each step goes as it is done: there may be very many.
+            for step in steps {
+                let done = apply(context, fs, &step, look)
                     .await
                     .map_err(|error| explain(error, step.to()))?;
-                copied.extend(done);
+                if let Some(one) = done {
+                    tally.add(context, one);
+                }
             }
-            Ok(copied)
+            Ok(tally)
         })
         .await?;
-    report::done(context, &copied);
+    copied.tell(context);
     Ok(())
 }
 

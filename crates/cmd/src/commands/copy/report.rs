@@ -68,30 +68,48 @@ impl Copied {
     }
 }
 
-/// Says what was copied.
-pub(super) fn done(context: &Context, copied: &[Copied]) {
-    for one in copied {
-        if one.always {
-            context.say(&one.line);
-        } else {
-            context.detail(&one.line);
-        }
-        if one.below_floor > 0 {
-            context.say(&format!(
-                "{} before the floor, kept and left out when the series is read (--floor changes it)",
-                quantity::counted(one.below_floor, "row")
-            ));
-        }
-        if let Some(report) = &one.report {
-            tell(context, report);
+/// All that one command copied: of each thing no more than will be said.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    told: Vec<Copied>,
+    files: u64,
+    bytes: u64,
+}
+
+impl Tally {
+    /// Adds one thing.
+    pub(super) fn add(&mut self, context: &Context, one: Copied) {
+        self.files += 1;
+        self.bytes += one.size_bytes;
+        if one.always || one.below_floor > 0 || one.report.is_some() || context.is_verbose() {
+            self.told.push(one);
         }
     }
-    let bytes: u64 = copied.iter().map(|one| one.size_bytes).sum();
-    context.say(&format!(
-        "{} copied, {}",
-        quantity::counted(copied.len() as u64, "file"),
-        quantity::bytes(bytes)
-    ));
+
+    /// Says what was copied.
+    pub(super) fn tell(&self, context: &Context) {
+        for one in &self.told {
+            if one.always {
+                context.say(&one.line);
+            } else {
+                context.detail(&one.line);
+            }
+            if one.below_floor > 0 {
+                context.say(&format!(
+                    "{} before the floor, kept and left out when the series is read (--floor changes it)",
+                    quantity::counted(one.below_floor, "row")
+                ));
+            }
+            if let Some(report) = &one.report {
+                tell(context, report);
+            }
+        }
+        context.say(&format!(
+            "{} copied, {}",
+            quantity::counted(self.files, "file"),
+            quantity::bytes(self.bytes)
+        ));
+    }
 }
 
 /// What reading a file had to tell: what was skipped, doubtful or assumed.
