@@ -3,22 +3,38 @@
 //! The store that is handed to delta-rs is rooted at the table, and the table
 //! is given the location `file:///` in it, so that no host path is turned into
 //! a URL and back.
+//!
+//! Always true: what the store has named as a checkpoint carries a sum of all
+//! its bytes in its own footer, and one whose sum does not hold is damage. One
+//! without a sum was made before there were sums, and is taken at its word.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Int64Array, MapArray, RecordBatch, StringArray, StructArray};
+use bytes::Bytes;
 use deltalake::{DeltaTable, DeltaTableBuilder, ObjectStore};
 use object_store::ObjectStoreExt;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use parquet::file::reader::ChunkReader;
+use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::file::FOOTER_SIZE;
+use parquet::file::metadata::{
+    FileMetaData, FooterTail, KeyValue, ParquetMetaData, ParquetMetaDataReader,
+    ParquetMetaDataWriter,
+};
 use url::Url;
 
 use crate::delta::{TableState, checkpoint_path, configuration, sort_files};
 use crate::file::LiveFile;
+use crate::own_sum::{self, BLANK};
 use crate::{Error, Result};
+
+/// The key in a checkpoint's footer that has its sum.
+const SUM: &str = "pond.blake3";
+/// The key that has the version of the table that it is of, so that one in the
+/// place of another is noticed.
+const VERSION: &str = "pond.version";
 
 /// A table as a checkpoint has it.
 #[derive(Debug)]
@@ -38,6 +54,15 @@ async fn table(store: &Arc<dyn ObjectStore>, version: u64) -> Result<DeltaTable>
         .map_err(|error| Error::io(doing(), error))
 }
 
+/// What is asked of a checkpoint before it is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Its sum, where it has one.
+    Sum,
+    /// That it decodes: for saving what can be had when nothing else is left.
+    Decoding,
+}
+
 /// Reads the checkpoint of a version.
 ///
 /// It is read here and not through delta-rs, because every command reads it:
@@ -45,17 +70,58 @@ async fn table(store: &Arc<dyn ObjectStore>, version: u64) -> Result<DeltaTable>
 ///
 /// # Errors
 /// [`Error::DamagedFile`], [`Error::Io`].
-pub(crate) async fn load(store: &Arc<dyn ObjectStore>, version: u64) -> Result<Loaded> {
+pub(crate) async fn load(
+    store: &Arc<dyn ObjectStore>,
+    version: u64,
+    trust: Trust,
+) -> Result<Loaded> {
     let path = checkpoint_path(version);
     let io = |error| Error::io(format!("reading checkpoint {version}"), error);
     let bytes = store.get(&path).await.map_err(io)?.bytes().await.map_err(io)?;
     let name = path.to_string();
     let decoding = tokio::task::spawn_blocking({
         let name = name.clone();
-        move || decode(&name, bytes)
+        move || decode(&name, version, bytes, trust)
     });
     // The decoder may panic on a malformed file.
     decoding.await.unwrap_or_else(|_| Err(damaged(&name, &"its pages do not decode")))
+}
+
+/// The checkpoint of a version with a sum of itself in its footer.
+///
+/// # Errors
+/// Why it can not be read.
+pub(crate) fn seal(file: &Bytes, version: u64) -> ParquetResult<Vec<u8>> {
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(file)?;
+    let told = metadata.file_metadata();
+    let mut pairs = told.key_value_metadata().cloned().unwrap_or_default();
+    pairs.push(KeyValue::new(VERSION.to_owned(), version.to_string()));
+    pairs.push(KeyValue::new(SUM.to_owned(), BLANK.to_owned()));
+    let told = FileMetaData::new(
+        told.version(),
+        told.num_rows(),
+        told.created_by().map(str::to_owned),
+        Some(pairs),
+        told.schema_descr_ptr(),
+        told.column_orders().cloned(),
+    );
+    let sealed = ParquetMetaData::new(told, metadata.row_groups().to_vec());
+    let footer = footer_start(file)?;
+    let mut bytes = file[..footer].to_vec();
+    ParquetMetaDataWriter::new(&mut bytes, &sealed).finish()?;
+    let end = bytes.len();
+    own_sum::put(&mut bytes, footer..end)
+        .ok_or_else(|| ParquetError::General("its footer has no place for a sum".into()))?;
+    Ok(bytes)
+}
+
+/// Where the footer begins.
+fn footer_start(file: &[u8]) -> ParquetResult<usize> {
+    let end = file.last_chunk::<FOOTER_SIZE>();
+    let end = end.ok_or_else(|| ParquetError::EOF("it has no footer".into()))?;
+    let footer = FooterTail::try_new(end)?.metadata_length();
+    let start = (file.len() - FOOTER_SIZE).checked_sub(footer);
+    start.ok_or_else(|| ParquetError::EOF("its footer is cut off".into()))
 }
 
 /// Makes a checkpoint of the table at its newest version.
@@ -71,11 +137,14 @@ fn damaged(file: &str, what: &dyn ToString) -> Error {
 }
 
 /// What a checkpoint says of the table, from every page that matters.
-fn decode<T: ChunkReader + 'static>(name: &str, file: T) -> Result<Loaded> {
+fn decode(name: &str, version: u64, file: Bytes, trust: Trust) -> Result<Loaded> {
     // The types are Parquet's own, whatever its writer would have them be.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file.clone(), options)
         .map_err(|error| damaged(name, &error))?;
+    if trust == Trust::Sum {
+        check_sum(name, version, &file, builder.metadata())?;
+    }
     let mask = ProjectionMask::columns(builder.parquet_schema(), ["add", "metaData"]);
     let reader = builder.with_projection(mask).build().map_err(|error| damaged(name, &error))?;
     let mut loaded = Loaded { configuration: HashMap::new(), files: Vec::new() };
@@ -102,6 +171,27 @@ fn decode<T: ChunkReader + 'static>(name: &str, file: T) -> Result<Loaded> {
         }
     }
     Ok(loaded)
+}
+
+/// Refuses a checkpoint whose sum does not hold, or that is of another version.
+fn check_sum(name: &str, version: u64, file: &[u8], metadata: &ParquetMetaData) -> Result<()> {
+    let pairs = metadata.file_metadata().key_value_metadata();
+    let value = |key: &str| {
+        let pair = pairs.into_iter().flatten().find(|pair| pair.key == key)?;
+        Some(pair.value.as_deref().unwrap_or_default())
+    };
+    let (sum, of) = match (value(SUM), value(VERSION)) {
+        (None, None) => return Ok(()),
+        (sum, of) => (sum.unwrap_or_default(), of.unwrap_or_default()),
+    };
+    let footer = footer_start(file).map_err(|error| damaged(name, &error))?;
+    if !own_sum::holds(file, footer..file.len(), sum) {
+        return Err(damaged(name, &"its bytes are not what was written"));
+    }
+    if of != version.to_string() {
+        return Err(damaged(name, &format!("it is the checkpoint of version {of}")));
+    }
+    Ok(())
 }
 
 /// The nested columns of a checkpoint.
@@ -156,10 +246,11 @@ impl<'a> Columns<'a> {
 ///
 /// # Errors
 /// What differs, or why it can not be read.
-pub(crate) fn compare(file: &File, expected: &TableState) -> std::io::Result<()> {
+pub(crate) fn compare(file: Bytes, expected: &TableState) -> std::io::Result<()> {
     let differs = |what: &str| Err(std::io::Error::other(format!("the checkpoint {what}")));
     let Loaded { configuration: found, mut files } =
-        decode("the checkpoint", file.try_clone()?).map_err(std::io::Error::other)?;
+        decode("the checkpoint", expected.delta_version, file, Trust::Sum)
+            .map_err(std::io::Error::other)?;
     sort_files(&mut files);
     if files != *expected.files {
         return differs("names other files than the commits");

@@ -3,9 +3,9 @@
 //! `object_store`'s local store never syncs. This one writes to a temporary
 //! name, syncs the file, gives it its name (by hard link where the name must
 //! be absent, by rename otherwise), and syncs the directory, new directories
-//! and their parents included. A checkpoint is read back, decoded and compared
-//! with the table before it gets its name, because readers find checkpoints by
-//! listing.
+//! and their parents included. A checkpoint is given a sum of itself, read back,
+//! decoded and compared with the table before it gets its name, because readers
+//! find checkpoints by listing.
 //!
 //! Reads are the local store's own. The store is rooted at the log's
 //! directory, so no host path ever passes through a URL.
@@ -95,7 +95,7 @@ fn is_checkpoint(location: &Path) -> bool {
     location.as_ref().ends_with(".checkpoint.parquet")
 }
 
-/// Syncs, checks where that is called for, and names a staged file.
+/// Seals and checks where that is called for, syncs and names a staged file.
 fn settle(
     staged: Staged,
     location: &Path,
@@ -103,11 +103,20 @@ fn settle(
     to: &std::path::Path,
     naming: Naming,
 ) -> Result<()> {
+    let staged = match expected.filter(|_| is_checkpoint(location)) {
+        Some(expected) => {
+            let file = staged.read_back().map_err(generic)?;
+            let sealed = checkpoint::seal(&file, expected.delta_version);
+            staged.instead(&sealed.map_err(generic)?).map_err(generic)?
+        }
+        None => staged,
+    };
     staged.sync().map_err(generic)?;
     if is_checkpoint(location) {
         decode_all(&staged)?;
         if let Some(expected) = expected {
-            checkpoint::compare(staged.file(), expected).map_err(generic)?;
+            let file = staged.read_back().map_err(generic)?;
+            checkpoint::compare(file, expected).map_err(generic)?;
         }
     }
     staged.name(to, naming).map_err(|error| named(error, location))

@@ -30,6 +30,7 @@ mod large;
 mod log;
 pub mod maintenance;
 mod medium;
+mod own_sum;
 mod reader;
 mod rows;
 mod salvage;

@@ -187,6 +187,22 @@ impl Staged {
         &self.file
     }
 
+    /// All bytes, as the operating system has them.
+    pub(crate) fn read_back(&self) -> io::Result<bytes::Bytes> {
+        let len = self.file.metadata()?.len();
+        let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
+        self.file.read_exact_at(&mut bytes, 0)?;
+        Ok(bytes.into())
+    }
+
+    /// Another file of these bytes in its place.
+    pub(crate) fn instead(self, bytes: &[u8]) -> io::Result<Self> {
+        let dir = self.path.parent().unwrap_or_else(|| Path::new("."));
+        let mut other = Self::create(&self.medium, dir)?;
+        other.append(bytes)?;
+        Ok(other)
+    }
+
     /// Syncs the bytes; nothing may be written afterwards.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.medium.sync_file(&self.path, &self.file)

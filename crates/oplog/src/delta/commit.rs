@@ -13,10 +13,8 @@ use uuid::Uuid;
 
 use super::{Horizon, another_table, commit_path, configuration, key};
 use crate::file::LiveFile;
+use crate::own_sum::{self, BLANK};
 use crate::{Error, FORMAT_VERSION, Identity, Result, columns};
-
-/// What stands for the hash of a commit file while it is hashed.
-const BLANK: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -151,7 +149,8 @@ pub(super) fn parse(location: &str, version: u64, bytes: &[u8]) -> Result<Vec<Li
         }
         return Err(damaged("its first line is lost, or another program wrote it"));
     };
-    if blanked_hash(bytes, &stamp.blake3).as_ref() != Some(&stamp.blake3) {
+    let first_line = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    if !own_sum::holds(bytes, 0..first_line, &stamp.blake3) {
         return Err(damaged("its lines are not what was written"));
     }
     if stamp.version != version {
@@ -227,21 +226,6 @@ fn commit_bytes(
     let hash = blake3::hash(text.as_bytes()).to_hex();
     // The first line has no other text of sixty-four zeros.
     text.replacen(BLANK, &hash, 1)
-}
-
-/// The hash of a commit file whose first line names this hash: with its value
-/// blanked. `None` when it does not stand there exactly once.
-fn blanked_hash(bytes: &[u8], named: &str) -> Option<String> {
-    let end = bytes.iter().position(|byte| *byte == b'\n')?;
-    let first = std::str::from_utf8(&bytes[..end]).ok()?;
-    let mut places = first.match_indices(named);
-    let (at, _) = places.next()?;
-    if named.len() != BLANK.len() || places.next().is_some() {
-        return None;
-    }
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&bytes[..at]).update(BLANK.as_bytes()).update(&bytes[at + BLANK.len()..]);
-    Some(hasher.finalize().to_hex().to_string())
 }
 
 /// The later format that a commit file declares. This is asked before anything

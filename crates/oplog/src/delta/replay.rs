@@ -12,7 +12,10 @@ use object_store::path::Path;
 use uuid::Uuid;
 
 use super::commit::Line;
-use super::{DeltaLog, Horizon, TableState, another_table, checkpoint_path, commit_path, key};
+use super::{
+    DeltaLog, Horizon, Listing, TableState, another_table, checkpoint_path, commit_path, key,
+};
+use crate::checkpoint::Trust;
 use crate::file::LiveFile;
 use crate::{Error, FORMAT_VERSION, Identity, Result};
 
@@ -37,12 +40,21 @@ impl DeltaLog {
         let mut broken = None;
         for &checkpoint in listing.checkpoints.iter().rev() {
             // Of two checkpoints the older, with the commits since, is as good.
-            match self.read_checkpoint(checkpoint).await {
+            match self.read_checkpoint(checkpoint, Trust::Sum).await {
                 Ok(replay) => return self.roll(replay, checkpoint + 1, newest).await,
                 Err(error @ (Error::NewerFormat { .. } | Error::NotAPond { .. })) => {
                     return Err(error);
                 }
-                Err(error) => broken = broken.or(Some((checkpoint, error))),
+                Err(error) => {
+                    let file = checkpoint_path(checkpoint).to_string();
+                    let why = deepest(&error);
+                    diagnostics::log_warn!(
+                        "checkpoint {file} is left aside for the commits before it: {why}",
+                        file,
+                        why
+                    );
+                    broken = broken.or(Some((checkpoint, error)));
+                }
             }
         }
         if listing.commits.contains_key(&0) {
@@ -72,11 +84,11 @@ impl DeltaLog {
             return Err(Error::NotFound { location: self.location.clone() });
         };
         let mut wrong = Vec::new();
-        let (mut replay, mut next) = (Replay::default(), 0);
+        let mut start = None;
         for &checkpoint in listing.checkpoints.iter().rev() {
-            match self.read_checkpoint(checkpoint).await {
+            match self.read_checkpoint(checkpoint, Trust::Sum).await {
                 Ok(found) => {
-                    (replay, next) = (found, checkpoint + 1);
+                    start = Some((found, checkpoint + 1));
                     break;
                 }
                 Err(error @ (Error::NewerFormat { .. } | Error::NotAPond { .. })) => {
@@ -88,6 +100,10 @@ impl DeltaLog {
                 )),
             }
         }
+        if start.is_none() && !listing.commits.contains_key(&0) {
+            start = self.checkpoint_in_doubt(&listing).await;
+        }
+        let (mut replay, next) = start.unwrap_or_default();
         let mut unread_commits = 0;
         let mut pond_id = None;
         for version in next..=newest {
@@ -127,6 +143,17 @@ impl DeltaLog {
             files: Arc::new(files),
         };
         Ok(Replayed { state, wrong, unread_commits })
+    }
+
+    /// The newest checkpoint that decodes, whatever its sum says, and the version
+    /// after it. That it is in doubt has been said of it already.
+    async fn checkpoint_in_doubt(&self, listing: &Listing) -> Option<(Replay, u64)> {
+        for &checkpoint in listing.checkpoints.iter().rev() {
+            if let Ok(found) = self.read_checkpoint(checkpoint, Trust::Decoding).await {
+                return Some((found, checkpoint + 1));
+            }
+        }
+        None
     }
 
     /// Reads a file to its end and forgets it.
@@ -186,7 +213,8 @@ impl DeltaLog {
     /// Reads the checkpoint of a state's version back and compares.
     pub(crate) async fn verify_checkpoint(&self, state: &TableState) -> Result<()> {
         let version = state.delta_version;
-        let found = self.read_checkpoint(version).await?.finish(&self.location, version)?;
+        let found =
+            self.read_checkpoint(version, Trust::Sum).await?.finish(&self.location, version)?;
         if same_table(&found, state) {
             return Ok(());
         }
@@ -218,7 +246,7 @@ impl DeltaLog {
         let kept = listing.checkpoints.len().saturating_sub(2);
         for (at, &version) in listing.checkpoints.iter().enumerate() {
             let path = checkpoint_path(version).to_string();
-            let replay = match self.read_checkpoint(version).await {
+            let replay = match self.read_checkpoint(version, Trust::Sum).await {
                 Ok(replay) => replay,
                 Err(error) => {
                     let what = format!("it can not be read: {}", deepest(&error));
@@ -242,8 +270,8 @@ impl DeltaLog {
     }
 
     /// The state that a checkpoint holds.
-    async fn read_checkpoint(&self, version: u64) -> Result<Replay> {
-        let table = crate::checkpoint::load(&self.store, version).await?;
+    async fn read_checkpoint(&self, version: u64, trust: Trust) -> Result<Replay> {
+        let table = crate::checkpoint::load(&self.store, version, trust).await?;
         let mut replay = Replay::default();
         replay.configure(&self.location, &table.configuration)?;
         replay.files = table.files.into_iter().map(|file| (file.path.clone(), file)).collect();

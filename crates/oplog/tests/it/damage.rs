@@ -203,4 +203,60 @@ async fn checkpoint_that_leaves_commits_out_is_found() {
     let found = findings(&pond).await;
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("00000000000000000006.checkpoint.parquet"), "{found:?}");
+    assert!(found[0].contains("it is the checkpoint of version 3"), "{found:?}");
+    // It is left aside for the other and the commits since.
+    let opened = Log::open(&pond.location(), LogOptions::default()).await.unwrap();
+    assert_eq!(opened.snapshot().links(pond.root).await.unwrap().len(), 7);
+}
+
+/// A pond with two checkpoints, and the newer of them.
+async fn with_checkpoints() -> (Pond, PathBuf) {
+    let mut pond = Pond::create().await;
+    let policy = Policy { checkpoint_every: 3, ..Policy::default() };
+    for n in 0..7 {
+        pond.add_file(&n.to_string(), b"x").await;
+        let plan = pond.log.plan_maintenance(&policy, 0).await.unwrap();
+        let silent = diagnostics::silent();
+        pond.log.perform_maintenance(&plan, &policy, 0, &silent).await.unwrap();
+    }
+    let newer = pond.data().join("_delta_log/00000000000000000006.checkpoint.parquet");
+    assert!(newer.is_file());
+    (pond, newer)
+}
+
+#[tokio::test]
+async fn flipped_bit_anywhere_in_a_checkpoint_is_named_and_not_believed() {
+    let (pond, newer) = with_checkpoints().await;
+    let len = std::fs::metadata(&newer).unwrap().len() as usize;
+    for at in (0..len).step_by(len / 200) {
+        flip(&newer, at);
+        let opened = Log::open(&pond.location(), LogOptions::default()).await.unwrap();
+        assert_eq!(opened.snapshot().links(pond.root).await.unwrap().len(), 7, "byte {at}");
+        let mut found = Vec::new();
+        let mut tell = |finding: Finding| found.push(finding.to_string());
+        opened.verify(&diagnostics::silent(), &mut tell).await.unwrap();
+        assert_eq!(found.len(), 1, "byte {at}: {found:?}");
+        assert!(found[0].contains("00000000000000000006.checkpoint.parquet"), "{found:?}");
+        flip(&newer, at);
+    }
+}
+
+#[tokio::test]
+async fn checkpoint_without_a_sum_is_taken_at_its_word() {
+    let (pond, newer) = with_checkpoints().await;
+    let sealed = std::fs::read(&newer).unwrap();
+    // Tags of files have such keys too; the footer comes last.
+    let place = |text: &[u8]| sealed.windows(text.len()).rposition(|part| part == text).unwrap();
+    let mut before = sealed.clone();
+    // As it is where a program that knows of no sums wrote it.
+    for key in [&b"pond.blake3"[..], b"pond.version"] {
+        let at = place(key);
+        before[at..at + 4].copy_from_slice(b"some");
+    }
+    std::fs::write(&newer, before).unwrap();
+    std::fs::remove_file(pond.data().join("_delta_log/00000000000000000003.checkpoint.parquet"))
+        .unwrap();
+    let opened = Log::open(&pond.location(), LogOptions::default()).await.unwrap();
+    assert_eq!(opened.snapshot().links(pond.root).await.unwrap().len(), 7);
+    assert_eq!(findings(&pond).await, Vec::<String>::new());
 }
