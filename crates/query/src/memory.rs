@@ -1,14 +1,19 @@
 //! How the operators of a session share its memory.
 //!
-//! What can spill is treated fairly by DataFusion's pool. What can not takes
-//! what is free, and among that is the merge of what a sort has spilled: it
-//! opens as many runs at once as it is given memory for. Of several sorts side
-//! by side (one a thread, two a join) the first to merge would take all, and
-//! the others could not even begin. So each merge has a share of its own, and
-//! makes do with fewer runs at once.
+//! What can spill is treated fairly by DataFusion's pool, a reservation at a
+//! time. A sort that spills has two: what it sorts, and what is sorted. So it
+//! came to twice its share, and another could not go on. Here the share is the
+//! sort's, whatever number of reservations it has.
 //!
-//! Always true: the sum of what is granted stays within the limit; a merge that
-//! is refused more goes on with what it has.
+//! What can not spill takes what is free, and among that is the merge of what a
+//! sort has spilled: it opens as many runs at once as it is given memory for.
+//! Of several sorts side by side (one a thread, two a join) the first to merge
+//! would take all, and the others could not even begin. So each merge has a
+//! share of its own, and makes do with fewer runs at once.
+//!
+//! Always true: a consumer that can spill is given at most its share of what
+//! those that can not leave; a merge that is refused more goes on with what it
+//! has.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,27 +28,50 @@ use datafusion::execution::memory_pool::{
 /// What DataFusion calls the merge of a sort's runs.
 const MERGE: &str = "ExternalSorterMerge";
 
-/// A pool that keeps merges from starving each other.
+/// A pool that keeps sorts and merges from starving each other.
 #[derive(Debug)]
 pub(crate) struct SharedPool {
     inner: FairSpillPool,
     limit_bytes: usize,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
     /// What each merge holds, by its consumer's id.
-    merges: Mutex<HashMap<usize, usize>>,
+    merges: HashMap<usize, usize>,
+    /// What each consumer holds that can spill, by its id.
+    spillers: HashMap<usize, usize>,
+}
+
+impl Held {
+    /// What a consumer holds, where that is counted.
+    fn of(&mut self, consumer: &MemoryConsumer) -> Option<&mut usize> {
+        let id = consumer.id();
+        self.merges.get_mut(&id).or_else(|| self.spillers.get_mut(&id))
+    }
 }
 
 impl SharedPool {
     pub(crate) fn new(limit_bytes: usize) -> Self {
-        Self { inner: FairSpillPool::new(limit_bytes), limit_bytes, merges: Mutex::default() }
+        Self { inner: FairSpillPool::new(limit_bytes), limit_bytes, held: Mutex::default() }
     }
 
-    fn merges(&self) -> MutexGuard<'_, HashMap<usize, usize>> {
-        self.merges.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What all merges together leave to others is a quarter.
-    fn share(&self, merges: usize) -> usize {
-        self.limit_bytes / 4 * 3 / merges.max(1)
+    /// What one consumer may hold in all; `None` for what is free.
+    fn share(&self, held: &Held, consumer: &MemoryConsumer) -> Option<usize> {
+        if held.merges.contains_key(&consumer.id()) {
+            // What all merges together leave to others is a quarter.
+            return Some(self.limit_bytes / 4 * 3 / held.merges.len().max(1));
+        }
+        held.spillers.contains_key(&consumer.id()).then(|| {
+            let spilling: usize = held.spillers.values().sum();
+            let fixed = self.inner.reserved().saturating_sub(spilling);
+            self.limit_bytes.saturating_sub(fixed) / held.spillers.len().max(1)
+        })
     }
 }
 
@@ -64,48 +92,52 @@ impl MemoryPool for SharedPool {
 
     fn register(&self, consumer: &MemoryConsumer) {
         if is_merge(consumer) {
-            self.merges().insert(consumer.id(), 0);
+            self.held().merges.insert(consumer.id(), 0);
+        } else if consumer.can_spill() {
+            self.held().spillers.insert(consumer.id(), 0);
         }
         self.inner.register(consumer);
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {
         self.inner.unregister(consumer);
-        if is_merge(consumer) {
-            self.merges().remove(&consumer.id());
-        }
+        let mut held = self.held();
+        held.merges.remove(&consumer.id());
+        held.spillers.remove(&consumer.id());
     }
 
     fn grow(&self, reservation: &MemoryReservation, additional: usize) {
-        if let Some(held) = self.merges().get_mut(&reservation.consumer().id()) {
+        if let Some(held) = self.held().of(reservation.consumer()) {
             *held += additional;
         }
         self.inner.grow(reservation, additional);
     }
 
     fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
-        if let Some(held) = self.merges().get_mut(&reservation.consumer().id()) {
+        if let Some(held) = self.held().of(reservation.consumer()) {
             *held = held.saturating_sub(shrink);
         }
         self.inner.shrink(reservation, shrink);
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
-        let mut merges = self.merges();
-        let share = self.share(merges.len());
-        if let Some(held) = merges.get_mut(&reservation.consumer().id()) {
-            if *held + additional > share {
-                return Err(resources_datafusion_err!(
-                    "{} holds {held} bytes, and {additional} more would be beyond its share of {share}",
-                    reservation.consumer().name()
-                ));
-            }
-            self.inner.try_grow(reservation, additional)?;
-            *held += additional;
-            return Ok(());
+        let mut held = self.held();
+        let consumer = reservation.consumer();
+        let share = self.share(&held, consumer);
+        let own = held.of(consumer);
+        if let (Some(share), Some(own)) = (share, &own)
+            && **own + additional > share
+        {
+            return Err(resources_datafusion_err!(
+                "{} holds {own} bytes, and {additional} more would be beyond its share of {share}",
+                consumer.name()
+            ));
         }
-        drop(merges);
-        self.inner.try_grow(reservation, additional)
+        self.inner.try_grow(reservation, additional)?;
+        if let Some(own) = own {
+            *own += additional;
+        }
+        Ok(())
     }
 
     fn reserved(&self) -> usize {
@@ -147,6 +179,21 @@ mod tests {
         assert!(first.try_grow(100).is_err());
         drop(moved);
         first.try_grow(750).unwrap();
+    }
+
+    #[test]
+    fn what_can_spill_has_one_share_for_all_its_reservations() {
+        let pool: Arc<dyn MemoryPool> = Arc::new(SharedPool::new(1000));
+        let sort = |name| MemoryConsumer::new(name).with_can_spill(true).register(&pool);
+        let (first, second) = (sort("first"), sort("second"));
+        first.try_grow(300).unwrap();
+        let sorted = first.new_empty();
+        assert!(sorted.try_grow(201).is_err());
+        sorted.try_grow(200).unwrap();
+        second.try_grow(500).unwrap();
+        assert_eq!(pool.reserved(), 1000);
+        first.free();
+        sorted.try_grow(300).unwrap();
     }
 
     #[test]
