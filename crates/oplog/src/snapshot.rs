@@ -21,8 +21,10 @@ use crate::footer::About;
 use crate::reader::{Block, ReadCounts, Reads};
 use crate::{Error, Identity, LinkRow, Result, Stamped, TransactionRow, VersionRow, large};
 
-/// Files read at the same time.
+/// Files of transactions read at the same time.
 const READ_AHEAD: usize = 8;
+/// Files read at the same time for one node: the next may not be needed.
+const LOOK_AHEAD: usize = 2;
 /// Transactions looked at together in the search for a time.
 const TOGETHER: u64 = 256;
 
@@ -215,7 +217,8 @@ impl Snapshot {
     /// The rows that say what a node is at this snapshot, in order: those that
     /// no other supersedes, and maybe more. How long its history is costs
     /// nothing, except of a series at an earlier snapshot: whether that can
-    /// still be shown is only seen from all of it.
+    /// still be shown is only seen from all of it. A series is read back to
+    /// where it is whole, which a merge makes recent.
     ///
     /// # Errors
     /// As [`Snapshot::versions`].
@@ -225,6 +228,9 @@ impl Snapshot {
         while let Some(blocks) = files.try_next().await? {
             let found = blocks.iter().flat_map(|block| block.versions_of(node));
             rows.extend(found.filter(|row| row.txn_seq <= self.txn_seq).cloned());
+            if is_whole(&rows) {
+                break;
+            }
         }
         drop(files);
         if self.txn_seq < self.newest() && rows.iter().any(|row| row.row.entry_type.is_series()) {
@@ -406,9 +412,20 @@ impl Snapshot {
                     reads.blocks(&file, kind, with_history, wanted).await
                 }
             })
-            .buffered(READ_AHEAD)
+            .buffered(LOOK_AHEAD)
             .boxed()
     }
+}
+
+/// Whether rows, the newest that there are, say all of a series: what it is,
+/// and each of its versions, as written or in a run. A transaction that adds a
+/// run to a series and says again what it is tells that no version before it
+/// has a higher number than the run; those after it are among the rows.
+fn is_whole(rows: &[Stamped<VersionRow>]) -> bool {
+    let run_of =
+        |txn_seq: u64| rows.iter().any(|row| row.txn_seq == txn_seq && row.row.covers.is_some());
+    let restated = rows.iter().any(|row| row.row.version == 0 && run_of(row.txn_seq));
+    restated && matches!(held(rows, u64::MAX)[..], [(0, last)] if last > 0)
 }
 
 /// The numbers of versions whose rows a state at a transaction can be read

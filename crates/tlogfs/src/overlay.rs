@@ -57,6 +57,13 @@ impl NodeChange {
         number
     }
 
+    /// Whether a run stands for the newest version too. With such a run goes
+    /// what the series is: who reads the series from its newest rows back then
+    /// has all of it, and looks no further.
+    fn is_newest(&self, run: &Version) -> bool {
+        self.rows.newest().is_none_or(|newest| newest.number <= run.number)
+    }
+
     /// Adds a merged run.
     pub(crate) fn merge(&mut self, run: Version, from_txn: u64) {
         let mut runs: Vec<_> =
@@ -192,7 +199,8 @@ impl Overlay {
                 continue;
             }
             let NodeRows { entry_type, attributes, factory, .. } = &change.rows;
-            if change.attributes_before.as_ref() != Some(attributes) {
+            let restated = change.merged.iter().any(|(run, _)| change.is_newest(run));
+            if change.attributes_before.as_ref() != Some(attributes) || restated {
                 let (attributes, factory) = (attributes.clone(), factory.clone());
                 rows.push(VersionRow::of_node(id, *entry_type, attributes, factory));
             }

@@ -28,18 +28,56 @@ const SERIES: u64 = 10;
 const FIRST_ROW_US: i64 = 1_704_067_200_000_000;
 
 /// What transactions took, commit and upkeep together.
-#[derive(Default)]
-struct Latencies(Vec<Duration>);
+struct Latencies {
+    times: Vec<Duration>,
+    /// Processor time, which other work on the machine hardly changes.
+    cpu_ms: Vec<u64>,
+    written_before: u64,
+}
 
 impl Latencies {
-    fn report(mut self) -> Value {
-        self.0.sort_unstable();
-        let at = |share: f64| {
-            let index = ((self.0.len() as f64 - 1.0) * share).round().max(0.0) as usize;
-            self.0.get(index).map_or(0.0, |time| time.as_secs_f64() * 1e3)
-        };
-        json!({"median_ms": at(0.5), "p90_ms": at(0.9), "p99_ms": at(0.99), "max_ms": at(1.0)})
+    fn new() -> Outcome<Self> {
+        Ok(Self { times: Vec::new(), cpu_ms: Vec::new(), written_before: written_bytes()? })
     }
+
+    /// One transaction.
+    async fn of(&mut self, work: impl Future<Output = Outcome>) -> Outcome {
+        let (started, cpu_before) = (Instant::now(), cpu_ms()?);
+        work.await?;
+        self.times.push(started.elapsed());
+        self.cpu_ms.push(cpu_ms()? - cpu_before);
+        Ok(())
+    }
+
+    fn report(mut self) -> Outcome<Value> {
+        self.times.sort_unstable();
+        let at = |share: f64| {
+            let index = ((self.times.len() as f64 - 1.0) * share).round().max(0.0) as usize;
+            self.times.get(index).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+        };
+        let written = written_bytes()? - self.written_before;
+        Ok(json!({
+            "median_ms": at(0.5), "p90_ms": at(0.9), "p99_ms": at(0.99), "max_ms": at(1.0),
+            "max_cpu_ms": self.cpu_ms.iter().max(),
+            "written_bytes_each": written / (self.times.len() as u64).max(1),
+        }))
+    }
+}
+
+/// Processor time of this process, in steps of the kernel's hundredth.
+fn cpu_ms() -> Outcome<u64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // The name, which may hold anything, ends with the last bracket.
+    let after = stat.rsplit_once(") ").map_or("", |(_, after)| after);
+    let ticks = after.split(' ').skip(11).take(2).map(str::parse::<u64>);
+    Ok(ticks.sum::<Result<u64, _>>()? * 10)
+}
+
+/// Bytes that this process has handed to the kernel to write.
+fn written_bytes() -> Outcome<u64> {
+    let io = std::fs::read_to_string("/proc/self/io")?;
+    let line = io.lines().find_map(|line| line.strip_prefix("wchar: "));
+    Ok(line.ok_or("no count of written bytes")?.parse()?)
 }
 
 /// Transactions after which files are made to look their age.
@@ -163,39 +201,33 @@ async fn write(pond: &Pond, path: &str, bytes: &[u8]) -> Outcome {
 /// Makes a pond of many transactions and tells what that took.
 pub(crate) async fn make(path: &Path, transactions: u64, bytes: usize) -> Outcome<Value> {
     let (pond, clock) = new_pond(path, transactions).await?;
-    let mut latencies = Latencies::default();
+    let mut latencies = Latencies::new()?;
     let mut files = 0;
     let begun = Instant::now();
+    // What commands are measured on is there at every age.
+    write(&pond, "/series/about", b"one row a minute").await?;
+    append(&pond, "/series/s0", row(0)).await?;
     for number in 0..transactions {
         clock.advance(MINUTE_US);
-        let started = Instant::now();
-        if number == 0 {
-            // What commands are measured on is there at every age.
-            write(&pond, "/series/about", b"one row a minute").await?;
-            append(&pond, "/series/s0", row(0)).await?;
-        }
-        step(&pond, number, &mut files, bytes).await?;
-        latencies.0.push(started.elapsed());
+        latencies.of(step(&pond, number, &mut files, bytes)).await?;
         if number % BACKDATE_EVERY == 0 {
             backdate(path, &clock)?;
         }
     }
     Ok(json!({
         "made": path, "transactions": transactions, "files": files,
-        "seconds": begun.elapsed().as_secs_f64(), "write": latencies.report(),
+        "seconds": begun.elapsed().as_secs_f64(), "write": latencies.report()?,
     }))
 }
 
 /// Makes a series of many appends, and one of the same rows written once.
 pub(crate) async fn series(appended: &Path, once: &Path, appends: u64) -> Outcome<Value> {
     let (pond, clock) = new_pond(appended, appends).await?;
-    let mut latencies = Latencies::default();
+    let mut latencies = Latencies::new()?;
     let begun = Instant::now();
     for number in 0..appends {
         clock.advance(MINUTE_US);
-        let started = Instant::now();
-        append(&pond, "/s", row(number)).await?;
-        latencies.0.push(started.elapsed());
+        latencies.of(append(&pond, "/s", row(number))).await?;
         if number % BACKDATE_EVERY == 0 {
             backdate(appended, &clock)?;
         }
@@ -205,6 +237,6 @@ pub(crate) async fn series(appended: &Path, once: &Path, appends: u64) -> Outcom
     let rows = usize::try_from(appends)?;
     append(&pond, "/s", data::sine(FIRST_ROW_US, MINUTE_US, rows, TimeUnit::Microsecond)).await?;
     Ok(json!({
-        "made": appended, "appends": appends, "seconds": seconds, "write": latencies.report(),
+        "made": appended, "appends": appends, "seconds": seconds, "write": latencies.report()?,
     }))
 }

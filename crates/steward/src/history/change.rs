@@ -110,9 +110,12 @@ fn changes(before: &Paths, links: Vec<LinkRow>, versions: Vec<VersionRow>) -> Ve
         }
         changes.push(Change { path: is.or(was), node, entry_type: link.entry_type, kind });
     }
+    // A node made here says what it is, and so does a series with a run; that is
+    // no change.
+    let merged = versions.iter().filter(|row| row.covers.is_some()).map(|row| row.node);
+    let said: HashSet<_> = created.into_iter().chain(merged).collect();
     for row in versions {
-        let new = created.contains(&row.node);
-        let Some(kind) = kind_of(&row, new) else { continue };
+        let Some(kind) = kind_of(&row, said.contains(&row.node)) else { continue };
         let path = after.path(row.node).or_else(|| before.path(row.node));
         changes.push(Change { path, node: row.node, entry_type: row.entry_type, kind });
     }
@@ -127,10 +130,9 @@ fn replaced(before: &Paths, after: &Paths, parent: NodeId, name: &str) -> Option
     gone.then(|| Change { path: before.path(node), node, entry_type, kind: ChangeKind::Removed })
 }
 
-fn kind_of(row: &VersionRow, new: bool) -> Option<ChangeKind> {
+fn kind_of(row: &VersionRow, said_again: bool) -> Option<ChangeKind> {
     if row.version == 0 {
-        // A new node says what it is; that is no change.
-        return (!new).then_some(ChangeKind::Attributes);
+        return (!said_again).then_some(ChangeKind::Attributes);
     }
     if !row.entry_type.is_file() && !row.entry_type.is_dynamic() {
         return None;

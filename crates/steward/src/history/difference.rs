@@ -135,9 +135,13 @@ impl ReadView {
         for (node, Touched { entry_type, versions, itself }) in nodes {
             let there_before = node == before.root() || before.path(node).is_some();
             let Some(path) = after.path(node).filter(|_| there_before) else { continue };
+            // That a row says it again does not make it different.
             if itself {
-                let kind = DifferenceKind::Attributes { entry_type };
-                found.push(Difference { path: path.clone(), node, kind });
+                let (was, is) = (self.store().node(node).await?, later.store().node(node).await?);
+                if (was.attributes, was.factory) != (is.attributes, is.factory) {
+                    let kind = DifferenceKind::Attributes { entry_type };
+                    found.push(Difference { path: path.clone(), node, kind });
+                }
             }
             if let Some((low, high)) = versions {
                 let from = (low > 1).then(|| low - 1);

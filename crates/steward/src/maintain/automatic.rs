@@ -20,7 +20,7 @@ use crate::{Error, Result};
 /// After so many transactions the log is looked at: looking has a cost too.
 const LOOK_EVERY: u64 = 16;
 /// Files that are taken away after one commit.
-const MAX_LEFTOVERS: usize = 1_000;
+const MAX_LEFTOVERS: usize = 256;
 
 /// Of the series a transaction appended to (each with the versions added):
 /// those that got past a number of versions at which a merge may be due.
@@ -130,7 +130,9 @@ impl Pond {
                 }
             }
         }
-        if !log_is_due || begun.elapsed() >= budget {
+        // Steps of the log may take half of the budget each.
+        let enough = budget / 2;
+        if !log_is_due || begun.elapsed() > enough {
             return Ok(false);
         }
         let now_us = self.environment.clock.now_us();
@@ -149,8 +151,9 @@ impl Pond {
         for (done, step) in affordable(&plan.steps, most).into_iter().enumerate() {
             let left = budget.saturating_sub(begun.elapsed());
             let bytes = bytes_of(&step);
+            let fits = if bytes > 0 { bytes <= paces.log.piece_bytes(left) } else { left > enough };
             // One at least, or looking alone could take up every budget.
-            if done > 0 && (left.is_zero() || bytes > paces.log.piece_bytes(left)) {
+            if done > 0 && (left.is_zero() || !fits) {
                 return Ok(false);
             }
             let started = Instant::now();

@@ -41,7 +41,7 @@ async fn explicit_upkeep_changes_nothing_that_is_seen() {
 
     let intent = TestPond::intent("pond maintain");
     let report = pond.pond.perform_maintenance(&plan, &intent).await.unwrap();
-    assert!(report.series_runs >= 2 && report.log_files_merged > 0, "{report:?}");
+    assert!(report.series_runs > 0 && report.log_files_merged > 0, "{report:?}");
     pond.reopen().await;
     assert_eq!(rows(&pond).await, before);
     let again = pond.read().await.at(AsOf::Txn(40)).await.unwrap();
@@ -152,7 +152,8 @@ async fn versions_that_do_not_go_together_do_not_keep_back_others() {
         pond.append("/s", Some(data::spec(TimeUnit::Microsecond)), rows).await;
     }
     let history = pond.read().await.history_of("/s").await.unwrap();
-    assert!(history.runs.iter().any(|run| run.covers == Some(5..=8)), "{:?}", history.runs);
+    let covers: Vec<_> = history.runs.iter().map(|run| run.covers.clone()).collect();
+    assert_eq!(covers, [Some(3..=8), Some(1..=2)]);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::{StreamExt as _, TryStreamExt as _};
 use oplog::TxnKind;
 use testing::data;
-use tinyfs::{Store as _, TimeUnit};
+use tinyfs::{SeriesSpec, Store as _, TimeUnit};
 use tlogfs::merge::{self, Limits};
 use tlogfs::{ORDER, ParquetExt as _, ParquetWriteExt as _};
 
@@ -131,4 +131,26 @@ async fn a_column_more_keeps_no_neighbours_apart() {
     let runs = log.view().runs(series).await.unwrap();
     let covers: Vec<_> = runs.iter().map(|run| (run.number, run.covers.clone())).collect();
     assert_eq!(covers, [(5, Some(1..=5)), (6, None)]);
+}
+
+#[tokio::test]
+async fn a_merged_series_is_known_from_its_newest_files() {
+    let mut log = TestLog::new().await;
+    fill(&mut log, 12, false).await;
+    assert_eq!(merge_once(&mut log).await, 1);
+    fill(&mut log, 2, false).await;
+    let series = log.fs().resolve("/s").await.unwrap().node.id;
+    log.reopen().await;
+    let before = log.log.snapshot().read_counts().files;
+    let view = log.view();
+    let numbers: Vec<_> = view.runs(series).await.unwrap().iter().map(|run| run.number).collect();
+    assert_eq!(numbers, [12, 13, 14]);
+    let attributes = view.node(series).await.unwrap().attributes;
+    assert_eq!(
+        SeriesSpec::read_from(&attributes).unwrap(),
+        Some(data::spec(TimeUnit::Microsecond))
+    );
+    // Two appends, the run, and at most one that was looked at meanwhile.
+    let read = log.log.snapshot().read_counts().files - before;
+    assert!(read <= 4, "{read} files were read");
 }
