@@ -5,6 +5,7 @@
 //! is whole. The caller holds the pond's lock. No step changes what a snapshot
 //! at or after the horizon shows; only [`Log::prune`] moves the horizon.
 
+mod age;
 mod checkpoint;
 mod compact;
 mod keep;

@@ -532,3 +532,44 @@ async fn stranger_reads_the_log_with_delta_rs() {
     let found = state.transaction_version(table.log_store().as_ref(), app).await.unwrap();
     assert_eq!(found, Some(version));
 }
+
+#[tokio::test]
+async fn no_step_of_the_clock_makes_everything_old() {
+    const DAY_US: i64 = 86_400_000_000;
+    let mut pond = Pond::create().await;
+    let commit_on = async |pond: &mut Pond, day: i64| {
+        let ended_us = day * DAY_US;
+        let transaction =
+            oplog::TransactionMeta { started_us: ended_us, ended_us, ..pond.transaction() };
+        let contents = std::sync::Arc::new(MemoryContents::default());
+        let changes = oplog::Changes { links: vec![], versions: vec![], contents, transaction };
+        pond.log.commit(&changes).await.into_result().unwrap();
+    };
+    let month_before = async |pond: &Pond, day: i64| {
+        let before = pond.log.snapshot().surely_before(day * DAY_US, 30 * DAY_US).await.unwrap();
+        before.map(|us| us / DAY_US)
+    };
+    assert_eq!(month_before(&pond, 1_000).await, None);
+    for day in 1..=40 {
+        commit_on(&mut pond, day).await;
+        if day == 20 {
+            assert_eq!(month_before(&pond, day).await, None);
+        }
+    }
+    assert_eq!(month_before(&pond, 40).await, Some(8));
+    // A pond that rests looks like a clock that is ahead.
+    assert_eq!(month_before(&pond, 400).await, Some(16));
+    // Set ahead, it makes nothing old that is younger than three quarters.
+    commit_on(&mut pond, 80).await;
+    assert_eq!(month_before(&pond, 80).await, Some(16));
+    commit_on(&mut pond, 10_000).await;
+    assert_eq!(month_before(&pond, 10_000).await, Some(24));
+    // Set right again, it is believed as before.
+    commit_on(&mut pond, 41).await;
+    assert_eq!(month_before(&pond, 41).await, Some(9));
+    // Merged files tell the same.
+    maintain(&mut pond, &eager(), 0).await;
+    pond.reopen().await;
+    assert_eq!(month_before(&pond, 41).await, Some(9));
+    assert_eq!(month_before(&pond, 10_000).await, Some(24));
+}

@@ -5,7 +5,7 @@ use oplog::maintenance::Report;
 use oplog::{TransactionMeta, TxnKind};
 use tlogfs::merge;
 
-use super::plan::{full_policy, series_merges};
+use super::plan::{asked_policy, series_merges};
 use super::{MaintenancePlan, SeriesMerge};
 use crate::intent::Intent;
 use crate::journal::{Upkeep, Work};
@@ -101,7 +101,7 @@ impl Pond {
             }
             runs += merged;
             let now_us = self.environment.clock.now_us();
-            let policy = full_policy(&locked.log.snapshot(), &locked.settings, now_us).await?;
+            let policy = asked_policy(&locked.log.snapshot(), &locked.settings, now_us).await?;
             let plan = locked
                 .log
                 .plan_maintenance(&policy, now_us)

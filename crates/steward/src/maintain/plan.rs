@@ -15,6 +15,8 @@ use crate::pond::Pond;
 use crate::settings::{self, Settings};
 use crate::{Error, Result};
 
+const DAY_US: i64 = 86_400_000_000;
+
 impl Pond {
     /// What upkeep is due now. Nothing is changed.
     ///
@@ -37,7 +39,7 @@ impl Pond {
                 bytes: merge.merge.input_bytes(),
             });
         }
-        let policy = full_policy(&log.snapshot(), &settings, now_us).await?;
+        let policy = asked_policy(&log.snapshot(), &settings, now_us).await?;
         let plan = log
             .plan_maintenance(&policy, now_us)
             .await
@@ -76,15 +78,35 @@ async fn txn_before(snapshot: &Snapshot, ago: Duration, now_us: i64) -> Result<u
     }
 }
 
-/// The settings, and what of versions covered by runs may go.
+/// The settings, and what of versions covered by runs may go; for upkeep that
+/// nobody asked for. What is kept for some time goes by the clock only as far
+/// as transactions bear it out, because one clock may be wrong.
 pub(super) async fn full_policy(
     snapshot: &Snapshot,
     settings: &Settings,
     now_us: i64,
 ) -> Result<Policy> {
-    let days = settings.number(settings::MERGED_DAYS);
-    let keep = Duration::from_secs(days.saturating_mul(86_400));
-    let covered_before = txn_before(snapshot, keep, now_us).await?;
+    let policy = asked_policy(snapshot, settings, now_us).await?;
+    let before = snapshot.surely_before(now_us, policy.retention_us).await;
+    let before = before.map_err(Error::log("cannot read the transactions"))?;
+    let retention_us = before.map_or(i64::MAX, |before_us| now_us.saturating_sub(before_us));
+    Ok(Policy { retention_us, ..policy })
+}
+
+/// The same for upkeep that was asked for: of files that nothing names, which
+/// only readers still at work may need, the clock alone tells how old they are,
+/// or those of a pond that rests would never go.
+pub(super) async fn asked_policy(
+    snapshot: &Snapshot,
+    settings: &Settings,
+    now_us: i64,
+) -> Result<Policy> {
+    let days = i64::try_from(settings.number(settings::MERGED_DAYS)).unwrap_or(i64::MAX);
+    let before = snapshot.surely_before(now_us, days.saturating_mul(DAY_US)).await;
+    let covered_before = match before.map_err(Error::log("cannot read the transactions"))? {
+        Some(before_us) => txn_before(snapshot, Duration::ZERO, before_us).await?,
+        None => 0,
+    };
     Ok(Policy { covered_before, large_files: true, ..policy(settings) })
 }
 

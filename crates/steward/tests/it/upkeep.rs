@@ -105,6 +105,50 @@ async fn a_prune_forgets_what_its_plan_named() {
     assert_eq!(pond.read().await.fs().versions("/a").await.unwrap().last().unwrap().number, 11);
 }
 
+/// Whether versions that a run covers are kept where the clock goes on by so
+/// many microseconds before each of two dozen more appends.
+async fn are_kept(pause_us: impl Fn(usize) -> i64) -> bool {
+    let pond = TestPond::new().await;
+    let set = |key, value| pond.pond.set_setting(key, value).unwrap();
+    let maintain = async || {
+        let plan = pond.pond.plan_maintenance(MaintainOptions::default()).await.unwrap();
+        pond.pond.perform_maintenance(&plan, &TestPond::intent("pond maintain")).await.unwrap();
+    };
+    set("maintenance.compact_files", "2");
+    for number in 0..10 {
+        pond.append("/s", Some(data::spec(TimeUnit::Microsecond)), row(number)).await;
+        pond.clock.advance(86_400_000_000);
+    }
+    set("maintenance.merge_versions", "10");
+    maintain().await;
+    // That run stands from now on, and files of the log are merged further.
+    set("maintenance.merge_versions", "10000");
+    for number in 0..24 {
+        pond.clock.set(pond.environment.clock.now_us() + pause_us(number));
+        pond.append("/s", None, row(10 + number as i64)).await;
+        maintain().await;
+    }
+    assert_eq!(rows(&pond).await.len(), 34);
+    assert_eq!(pond.pond.fsck().await.unwrap().findings, []);
+    pond.read().await.fs().read_batches("/s", Some(2)).await.is_ok()
+}
+
+#[tokio::test]
+async fn clock_that_is_ahead_drops_no_young_version() {
+    const DAY_US: i64 = 86_400_000_000;
+    // Once they truly are old they go.
+    assert!(!are_kept(|_| 10 * DAY_US).await);
+    // The same commits, by a clock that is ahead from one of them on.
+    assert!(are_kept(|number| if number == 3 { 40 * DAY_US } else { 60_000_000 }).await);
+    // And by one that is set right again.
+    let there_and_back = |number| match number {
+        3 => 40 * DAY_US,
+        5 => -40 * DAY_US,
+        _ => 60_000_000,
+    };
+    assert!(are_kept(there_and_back).await);
+}
+
 #[tokio::test]
 async fn status_counts_what_is_there() {
     let pond = TestPond::new().await;
