@@ -81,7 +81,7 @@ pub(crate) async fn load(
     let name = path.to_string();
     let decoding = tokio::task::spawn_blocking({
         let name = name.clone();
-        move || decode(&name, version, bytes, trust)
+        move || decode(&name, version, &bytes, trust)
     });
     // The decoder may panic on a malformed file.
     decoding.await.unwrap_or_else(|_| Err(damaged(&name, &"its pages do not decode")))
@@ -137,13 +137,13 @@ fn damaged(file: &str, what: &dyn ToString) -> Error {
 }
 
 /// What a checkpoint says of the table, from every page that matters.
-fn decode(name: &str, version: u64, file: Bytes, trust: Trust) -> Result<Loaded> {
+fn decode(name: &str, version: u64, file: &Bytes, trust: Trust) -> Result<Loaded> {
     // The types are Parquet's own, whatever its writer would have them be.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file.clone(), options)
         .map_err(|error| damaged(name, &error))?;
     if trust == Trust::Sum {
-        check_sum(name, version, &file, builder.metadata())?;
+        check_sum(name, version, file, builder.metadata())?;
     }
     let mask = ProjectionMask::columns(builder.parquet_schema(), ["add", "metaData"]);
     let reader = builder.with_projection(mask).build().map_err(|error| damaged(name, &error))?;
@@ -246,7 +246,7 @@ impl<'a> Columns<'a> {
 ///
 /// # Errors
 /// What differs, or why it can not be read.
-pub(crate) fn compare(file: Bytes, expected: &TableState) -> std::io::Result<()> {
+pub(crate) fn compare(file: &Bytes, expected: &TableState) -> std::io::Result<()> {
     let differs = |what: &str| Err(std::io::Error::other(format!("the checkpoint {what}")));
     let Loaded { configuration: found, mut files } =
         decode("the checkpoint", expected.delta_version, file, Trust::Sum)

@@ -116,7 +116,7 @@ fn settle(
         decode_all(&staged)?;
         if let Some(expected) = expected {
             let file = staged.read_back().map_err(generic)?;
-            checkpoint::compare(file, expected).map_err(generic)?;
+            checkpoint::compare(&file, expected).map_err(generic)?;
         }
     }
     staged.name(to, naming).map_err(|error| named(error, location))
