@@ -383,6 +383,25 @@ impl Snapshot {
             .boxed()
     }
 
+    /// Every merged run of a series in the files with rows of a range of
+    /// transactions.
+    pub(crate) async fn runs_within(
+        &self,
+        node: NodeId,
+        transactions: &RangeInclusive<u64>,
+    ) -> Result<Vec<Stamped<VersionRow>>> {
+        let mut rows = Vec::new();
+        let mut files = self.newest_first(Key::node(node));
+        files.retain(|file| file.from <= *transactions.end() && *transactions.start() <= file.to);
+        for file in files {
+            let wanted = |about: &About| about.may_be_about(node);
+            let blocks = self.reads.blocks(&file, kind::VERSION, true, wanted).await?;
+            let found = blocks.iter().flat_map(|block| block.versions_of(node));
+            rows.extend(found.filter(|row| row.row.covers.is_some()).cloned());
+        }
+        Ok(rows)
+    }
+
     /// Whether the snapshot sees some of a file's transactions and not others.
     /// What is superseded in the file may be what it must show then.
     const fn cuts(&self, file: &LiveFile) -> bool {

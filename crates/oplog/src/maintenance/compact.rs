@@ -83,11 +83,12 @@ fn live(state: &TableState, names: &[String]) -> Result<Vec<LiveFile>> {
 pub(super) async fn merge(
     log: &mut Log,
     names: &[String],
-    mut keeper: Keeper,
+    keeper: Keeper,
     now_us: i64,
     report: &mut Report,
 ) -> Result<()> {
     let inputs = live(&log.state, names)?;
+    let mut keeper = keeper.rewriting(inputs[0].from..=inputs[inputs.len() - 1].to);
     let parts = inputs[0].parts;
     let mut outputs = Vec::new();
     if parts.has_metadata() {

@@ -6,7 +6,9 @@
 //! at a time, the oldest first. Contents go when the rows that name them have
 //! gone, and never before.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use futures::TryStreamExt;
@@ -23,6 +25,8 @@ type Named = (NodeId, u64, ContentHash);
 pub(super) struct Keeper {
     snapshot: Snapshot,
     covered_before: u64,
+    /// The transactions of the files that are rewritten.
+    rewritten: RangeInclusive<u64>,
     pruning: Option<Pruning>,
     node: Option<OfNode>,
     /// The runs of a series that were merged long ago.
@@ -34,11 +38,32 @@ pub(super) struct Keeper {
     dropped_large: HashSet<ContentHash>,
 }
 
-/// Runs that stand for versions now: their orders, and what they cover.
+/// Runs of a series that were merged long ago.
 #[derive(Default)]
 struct Runs {
-    orders: HashSet<(u64, u32)>,
     covered: Covered,
+    /// The orders of those that none of the others covers.
+    widest: HashSet<(u64, u32)>,
+}
+
+impl Runs {
+    fn of(rows: &[Stamped<VersionRow>]) -> Self {
+        let mut runs = Self::default();
+        let wider = |row: &Stamped<VersionRow>| {
+            let first = row.row.covers.map_or(row.row.version, |covers| covers.from_version);
+            (row.row.version - first.min(row.row.version), row.order())
+        };
+        let mut rows: Vec<_> = rows.iter().filter(|row| row.row.covers.is_some()).collect();
+        rows.sort_by_key(|row| Reverse(wider(row)));
+        for row in rows {
+            let Some(covers) = row.row.covers else { continue };
+            if !runs.covered.covers(covers.from_version, row.row.version) {
+                runs.covered.insert(covers.from_version, row.row.version);
+                runs.widest.insert(row.order());
+            }
+        }
+        runs
+    }
 }
 
 /// Nodes that some name stands for at the horizon or later: the same for every
@@ -95,6 +120,7 @@ impl Keeper {
         Self {
             snapshot,
             covered_before,
+            rewritten: 0..=u64::MAX,
             pruning: None,
             node: None,
             runs: None,
@@ -108,6 +134,12 @@ impl Keeper {
         let live = Arc::clone(&live.nodes);
         let pruning = Pruning { oldest: snapshot.oldest(), live, dir: None };
         Self { pruning: Some(pruning), ..Self::covered(snapshot, covered_before) }
+    }
+
+    /// Says which transactions are rewritten: what stands in other files need
+    /// not be known as well.
+    pub(super) fn rewriting(self, transactions: RangeInclusive<u64>) -> Self {
+        Self { rewritten: transactions, ..self }
     }
 
     /// The large files that versions named which it has dropped.
@@ -166,26 +198,24 @@ impl Keeper {
         Ok(self.node.insert(known))
     }
 
-    /// Whether a run that was merged long ago stands for a version or run. It
-    /// is looked for among the runs that stand now, however many there were.
+    /// Whether a run that was merged long ago stands for a version or run, or
+    /// did until another took its place. Runs are looked for among those that
+    /// stand now, however many there were, and in the files that are rewritten:
+    /// a run follows what it covers, and the next merge of files brings together
+    /// what lies apart.
     async fn is_covered(&mut self, row: &Stamped<VersionRow>) -> Result<bool> {
         let node = row.row.node;
         let (_, runs) = match self.runs.take().filter(|(known, _)| *known == node) {
             Some(known) => self.runs.insert(known),
             None => {
-                let mut runs = Runs::default();
-                for row in self.snapshot.current(node).await? {
-                    let Some(covers) = row.row.covers else { continue };
-                    if row.txn_seq <= self.covered_before {
-                        runs.orders.insert(row.order());
-                        runs.covered.insert(covers.from_version, row.row.version);
-                    }
-                }
-                self.runs.insert((node, runs))
+                let mut rows = self.snapshot.current(node).await?;
+                rows.extend(self.snapshot.runs_within(node, &self.rewritten).await?);
+                rows.retain(|row| row.txn_seq <= self.covered_before);
+                self.runs.insert((node, Runs::of(&rows)))
             }
         };
         let first = row.row.covers.map_or(row.row.version, |covers| covers.from_version);
-        Ok(!runs.orders.contains(&row.order()) && runs.covered.covers(first, row.row.version))
+        Ok(!runs.widest.contains(&row.order()) && runs.covered.covers(first, row.row.version))
     }
 
     /// The orders of the rows of a node that stay.

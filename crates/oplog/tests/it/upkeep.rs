@@ -326,6 +326,50 @@ async fn state_that_only_a_larger_run_replaces_is_still_shown() {
     assert!(matches!(inside, Err(Error::Pruned { .. })), "{inside:?}");
 }
 
+#[tokio::test]
+async fn versions_go_some_time_after_their_first_run_whatever_run_stands_for_them_now() {
+    let mut pond = Pond::create().await;
+    let node = pond.node();
+    let mut states = Vec::new();
+    for version in 1..=200_u64 {
+        let mut contents = MemoryContents::default();
+        let bytes = version.to_le_bytes().to_vec();
+        let row = VersionRow {
+            entry_type: EntryType::Series,
+            ..inline(node, version, contents.add(bytes), 8)
+        };
+        pond.commit(vec![], vec![row], contents).await;
+        if version % 10 == 0 {
+            // Each run takes the place of the one before: none is ever old.
+            let mut contents = MemoryContents::default();
+            let bytes = (version << 32).to_le_bytes().to_vec();
+            let run = VersionRow {
+                entry_type: EntryType::Series,
+                covers: Some(Covers { from_version: 1, from_txn: 1 }),
+                ..inline(node, version, contents.add(bytes), 8)
+            };
+            pond.commit(vec![], vec![run], contents).await;
+        }
+        let head = pond.log.head().txn_seq;
+        let current = pond.log.snapshot().current(node).await.unwrap();
+        states.push((head, current.last().cloned()));
+        if version % 25 == 0 {
+            let covered_before = head.saturating_sub(44);
+            let policy = Policy { small_files: 2, fan_in: 2, covered_before, ..Policy::default() };
+            maintain(&mut pond, &policy, FUTURE_US).await;
+        }
+    }
+    pond.reopen().await;
+    let snapshot = pond.log.snapshot();
+    let rows = snapshot.versions(node).await.unwrap();
+    assert!(rows.len() < 80, "{} of 220 rows are left", rows.len());
+    for (txn_seq, newest) in states.into_iter().filter(|(txn_seq, _)| *txn_seq > 176) {
+        let then = snapshot.as_of(txn_seq).unwrap().current(node).await.unwrap();
+        assert_eq!(then.last(), newest.as_ref(), "at {txn_seq}");
+    }
+    assert_eq!(findings(&pond.log).await, Vec::<String>::new());
+}
+
 /// Performs the steps of a plan that are chosen, in order.
 async fn perform(pond: &mut Pond, policy: &Policy, chosen: impl Fn(&Step) -> bool) -> usize {
     let plan = pond.log.plan_maintenance(policy, 0).await.unwrap();
