@@ -59,7 +59,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: COMPACT_FILES,
-        default: "32",
+        default: "8",
         kind: Kind::Number(2, 100_000),
         help: "live files of the log at which they are compacted",
     },
@@ -71,7 +71,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: MERGE_VERSIONS,
-        default: "16",
+        default: "8",
         kind: Kind::Number(2, 10_000),
         help: "small neighbouring versions of a series that are merged into one run",
     },

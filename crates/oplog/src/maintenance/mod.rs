@@ -48,7 +48,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            small_files: 32,
+            small_files: 8,
             fan_in: 8,
             merge_bytes: 64 << 20,
             checkpoint_every: 50,

@@ -18,7 +18,7 @@ use crate::settings;
 use crate::{Error, Result};
 
 /// After so many transactions the log is looked at: looking has a cost too.
-const LOOK_EVERY: u64 = 16;
+const LOOK_EVERY: u64 = 8;
 /// Files that are taken away after one commit.
 const MAX_LEFTOVERS: usize = 256;
 
@@ -224,8 +224,8 @@ mod tests {
     fn a_series_is_due_when_it_gets_past_a_multiple() {
         let node = NodeId::new(uuid::Uuid::from_u128(1));
         let due = |added| !due_series(&[(node, added)], &Settings::default()).is_empty();
-        assert!(due(16..=16) && due(15..=17) && due(1..=40) && due(32..=33));
-        assert!(!due(1..=15) && !due(17..=17) && !due(17..=31));
+        assert!(due(8..=8) && due(7..=9) && due(1..=40) && due(16..=17));
+        assert!(!due(1..=7) && !due(9..=9) && !due(9..=15));
     }
 
     #[test]
