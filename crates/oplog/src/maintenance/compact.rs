@@ -2,9 +2,12 @@
 //!
 //! Files of contiguous transactions become one file of metadata and one of
 //! contents, sorted as every file is, so that a lookup finds its row groups by
-//! their least and greatest node. Files are merged by level, as a
-//! log-structured tree does: each row is written again once a level, and the
-//! levels grow with the logarithm of the history.
+//! their least and greatest node. Commits' own files and contents are merged by
+//! level, as a log-structured tree does: each row is written again once a level,
+//! and the levels grow with the logarithm of the history. A content is looked for
+//! in one file; what is known of a name or a node may be in every file of
+//! metadata. So of these there are fewer: they are merged until the next older
+//! one is larger than a few times all that is newer.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,19 +26,23 @@ use crate::{Error, LinkRow, Log, Result, Stamped, TransactionRow, VersionRow};
 /// Rows from which on those that are superseded are laid apart.
 const APART_FROM_ROWS: u64 = 512;
 
+/// A file of metadata is merged with what is newer until it is larger than so
+/// many times the newer together.
+const RATIO: u64 = 2;
+
+/// A file of metadata up to this is merged with whatever is newer.
+const SMALL_BYTES: u64 = 64 << 10;
+
 /// The merges that are due: at most one for small files, metadata, contents.
 pub(super) fn plan(state: &TableState, policy: &Policy) -> Vec<Step> {
     let mut steps = Vec::new();
     for parts in [Parts::All, Parts::Metadata, Parts::Content] {
         let files: Vec<_> = state.files.iter().filter(|file| file.parts == parts).collect();
-        let due = if parts == Parts::All { policy.small_files } else { policy.fan_in };
-        // Levels fall with age, so files of one level lie side by side. The
-        // lowest level comes last and is merged first.
-        let run = files
-            .chunk_by(|a, b| a.level == b.level && are_neighbours(a, b))
-            .filter(|run| run.len() >= due.max(2))
-            .filter_map(|run| within(run, policy.merge_bytes))
-            .next_back();
+        let run = match parts {
+            Parts::All => by_level(&files, policy.small_files, policy.merge_bytes),
+            Parts::Content => by_level(&files, policy.fan_in, policy.merge_bytes),
+            Parts::Metadata => by_bytes(&files, policy.fan_in / 2, policy.merge_bytes),
+        };
         if let Some(run) = run {
             steps.push(Step::Merge {
                 files: run.iter().map(|file| file.path.clone()).collect(),
@@ -45,6 +52,47 @@ pub(super) fn plan(state: &TableState, policy: &Policy) -> Vec<Step> {
         }
     }
     steps
+}
+
+/// Files of one level. Levels fall with age, so they lie side by side; the
+/// lowest comes last and is merged first.
+fn by_level<'a, 'b>(
+    files: &'a [&'b LiveFile],
+    due: usize,
+    limit: u64,
+) -> Option<&'a [&'b LiveFile]> {
+    files
+        .chunk_by(|a, b| a.level == b.level && are_neighbours(a, b))
+        .filter(|run| run.len() >= due.max(2))
+        .filter_map(|run| within(run, limit))
+        .next_back()
+}
+
+/// The newest files none of which is much larger than all that are newer, where
+/// there are enough of them and a merge can read them.
+fn by_bytes<'a, 'b>(
+    files: &'a [&'b LiveFile],
+    due: usize,
+    limit: u64,
+) -> Option<&'a [&'b LiveFile]> {
+    let mut rest = files;
+    while let Some((newest, older)) = rest.split_last() {
+        let mut bytes = newest.size_bytes;
+        let mut next = *newest;
+        let together = older.iter().rev().take_while(|file| {
+            let fits = are_neighbours(file, next)
+                && file.size_bytes <= SMALL_BYTES.max(bytes.saturating_mul(RATIO));
+            bytes = bytes.saturating_add(file.size_bytes);
+            next = **file;
+            fits && bytes <= limit
+        });
+        let start = older.len() - together.count();
+        if rest.len() - start >= due.max(2) {
+            return Some(&rest[start..]);
+        }
+        rest = &rest[..start];
+    }
+    None
 }
 
 /// Whether two files of one kind can become one.
@@ -165,7 +213,11 @@ fn output(
         rows: written.rows,
         modified_ms: now_us / 1000,
         parts,
-        level: if rewritten { first.level } else { first.level + 1 },
+        level: if rewritten {
+            first.level
+        } else {
+            inputs.iter().map(|file| file.level).max().unwrap_or_default() + 1
+        },
         from: first.from,
         to: last.to,
         chain: last.chain,

@@ -28,7 +28,8 @@ pub use vacuum::Leftover;
 pub struct Policy {
     /// Files as commits wrote them, before they are merged.
     pub small_files: usize,
-    /// Merged files of one level, before they are merged again.
+    /// Merged files of contents of one level, before they are merged again; of
+    /// metadata half as many of like size.
     pub fan_in: usize,
     /// What a merge reads at most: the oldest files of a level that fit are
     /// merged, and files too large for it stay as they are.
