@@ -186,6 +186,21 @@ pub enum Error {
         /// What the decoder says.
         what: String,
     },
+    /// A computed node could not be computed.
+    #[error("`{path}` can not be computed")]
+    Computed {
+        /// The path of the innermost node that failed.
+        path: String,
+        /// Why not.
+        #[source]
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// A node is computed from itself.
+    #[error("computed from itself: {}", names.join(" -> "))]
+    Cycle {
+        /// The paths on the way round; the last is the first.
+        names: Vec<String>,
+    },
     /// The file system could not answer.
     #[error(transparent)]
     Store(#[from] tinyfs::Error),

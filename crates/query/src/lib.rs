@@ -20,6 +20,7 @@ mod bounded;
 mod bytes;
 mod catalog;
 mod civil;
+mod computed;
 mod content_store;
 mod depth;
 mod error;
@@ -36,6 +37,8 @@ mod system;
 mod time;
 
 pub use bytes::write_bytes;
+pub use civil::{CivilSpan, CivilUnit, civil_span};
+pub use computed::{ComputedTable, Computer, Inputs, Lineage, Locality};
 pub use error::{Error, Result, Side};
 pub use facts::{ColumnFacts, TableFacts};
 pub use options::{SessionOptions, TimeBounds};

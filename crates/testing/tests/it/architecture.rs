@@ -5,12 +5,20 @@ use std::fs;
 
 /// Our crates and those of ours that each may name.
 const MAP: &[(&str, &[&str])] = &[
-    ("cmd", &["diagnostics", "query", "steward", "tinyfs", "tlogfs", "unify"]),
+    (
+        "cmd",
+        &["derived", "diagnostics", "factory", "query", "steward", "tinyfs", "tlogfs", "unify"],
+    ),
+    ("derived", &["diagnostics", "factory", "query", "tinyfs"]),
     ("diagnostics", &[]),
+    ("factory", &["diagnostics", "tinyfs"]),
     ("oplog", &["diagnostics", "tinyfs"]),
     ("query", &["diagnostics", "tinyfs"]),
     ("steward", &["diagnostics", "oplog", "tinyfs", "tlogfs"]),
-    ("testing", &["diagnostics", "oplog", "query", "steward", "tinyfs", "tlogfs"]),
+    (
+        "testing",
+        &["derived", "diagnostics", "factory", "oplog", "query", "steward", "tinyfs", "tlogfs"],
+    ),
     ("tinyfs", &[]),
     ("tlogfs", &["diagnostics", "oplog", "tinyfs"]),
     ("unify", &[]),

@@ -1,0 +1,3 @@
+//! The public surface of `derived`, a module a theme.
+
+mod registry;

@@ -1,0 +1,3 @@
+//! The public surface of `factory`, a module a theme.
+
+mod registry;

@@ -1,0 +1,135 @@
+//! Computed tables: what a session asks of whoever computes them.
+//!
+//! A [`Computer`] turns a computed node into a table over the tables that its
+//! [`Inputs`] give it. The session knows nothing of factories, the computer
+//! nothing of sessions.
+//!
+//! Always true: a computed table is planned, never executed, when it is opened;
+//! inside it times are never cut by what a session is to see; a node that is
+//! computed from itself is an error that names the circle.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::TableProvider;
+use datafusion::execution::SessionState;
+use tinyfs::{ContentHash, EntryType, Fs, NodeId, NodePath};
+use tokio::io::AsyncWrite;
+
+use crate::Result;
+use crate::catalog::Catalog;
+
+/// Turns computed nodes into tables and bytes.
+#[async_trait]
+pub trait Computer: fmt::Debug + Send + Sync {
+    /// The table of a computed table or series.
+    ///
+    /// # Errors
+    /// What computing it says.
+    async fn table(&self, found: &NodePath, inputs: &Inputs) -> Result<ComputedTable>;
+
+    /// Writes the bytes of a computed file that is no table, and returns how
+    /// many.
+    ///
+    /// # Errors
+    /// What computing them says; [`Error::Write`](crate::Error::Write) when
+    /// `out` fails.
+    async fn bytes(
+        &self,
+        found: &NodePath,
+        inputs: &Inputs,
+        out: &mut (dyn AsyncWrite + Send + Unpin),
+    ) -> Result<u64>;
+}
+
+/// A table and what is known of how it comes about.
+#[derive(Clone, Debug)]
+pub struct ComputedTable {
+    /// The table.
+    pub provider: Arc<dyn TableProvider>,
+    /// The column of times, for a series.
+    pub time_column: Option<Arc<str>>,
+    /// What it is made of.
+    pub lineage: Arc<Lineage>,
+    /// What a reader of its columns should know.
+    pub notes: Vec<String>,
+}
+
+/// What a table is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lineage {
+    /// The rows of a stored node.
+    Stored {
+        /// The node.
+        node: NodeId,
+        /// Its path.
+        path: String,
+        /// What it is.
+        entry_type: EntryType,
+    },
+    /// The rows of all that a glob matches.
+    Union {
+        /// The glob.
+        pattern: String,
+        /// The members, in the order of their paths.
+        members: Vec<Arc<Lineage>>,
+    },
+    /// What a computer makes of its inputs.
+    Computed {
+        /// The path.
+        path: String,
+        /// Hash of the factory, its configuration and the factory's code.
+        definition: ContentHash,
+        /// Where changes reach.
+        locality: Locality,
+        /// What it is computed from.
+        inputs: Vec<Arc<Lineage>>,
+    },
+}
+
+/// Where a change of input rows at a time can change output rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locality {
+    /// At the same time.
+    Same,
+    /// From so long before to so long after.
+    Within {
+        /// Microseconds before.
+        before_us: i64,
+        /// Microseconds after.
+        after_us: i64,
+    },
+    /// Anywhere.
+    Everything,
+}
+
+/// The nodes on the way from a query to what it reads, outermost first.
+#[derive(Debug, Default)]
+pub(crate) struct Chain {
+    /// The node and its path.
+    pub(crate) links: Vec<(NodeId, String)>,
+}
+
+/// Tables for a computed node: the names of the pond, all times.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) chain: Arc<Chain>,
+    pub(crate) state: SessionState,
+}
+
+impl Inputs {
+    /// The pond.
+    #[must_use]
+    pub fn fs(&self) -> &Fs {
+        &self.catalog.fs
+    }
+
+    /// The state in which plans are made and run. It knows functions and
+    /// limits, and no names.
+    #[must_use]
+    pub fn state(&self) -> SessionState {
+        self.state.clone()
+    }
+}
