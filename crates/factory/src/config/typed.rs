@@ -370,7 +370,7 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
     type Error = Refusal;
 
     fn unit_variant(self) -> Result<(), Refusal> {
-        self.read(<() as Deserialize>::deserialize)
+        self.read(|reader| reader.deserialize_any(NothingVisitor))
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Refusal> {
@@ -391,6 +391,21 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
         visitor: V,
     ) -> Result<V::Value, Refusal> {
         self.read(|reader| reader.deserialize_any(visitor))
+    }
+}
+
+/// Takes nothing but emptiness.
+struct NothingVisitor;
+
+impl Visitor<'_> for NothingVisitor {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nothing")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        Ok(())
     }
 }
 
