@@ -49,6 +49,12 @@ pub enum Error {
         /// How long it may be.
         limit_bytes: u64,
     },
+    /// A directory would have more entries than it may.
+    #[error("a computed directory has at most {limit} entries")]
+    TooMany {
+        /// How many it may have.
+        limit: usize,
+    },
     /// A template took longer than it may.
     #[error("the template `{at}` took longer than {limit_s} s")]
     Deadline {

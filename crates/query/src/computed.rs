@@ -13,12 +13,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
-use datafusion::execution::SessionState;
-use tinyfs::{ContentHash, EntryType, Fs, NodeId, NodePath};
+use tinyfs::{ContentHash, EntryType, NodeId, NodePath, TimeUnit};
 use tokio::io::AsyncWrite;
 
-use crate::Result;
-use crate::catalog::Catalog;
+use crate::{Error, Inputs, Result};
+
+/// Nodes on the way from a query to what it reads.
+const MAX_LEVELS: usize = 64;
 
 /// Turns computed nodes into tables and bytes.
 #[async_trait]
@@ -33,8 +34,7 @@ pub trait Computer: fmt::Debug + Send + Sync {
     /// many.
     ///
     /// # Errors
-    /// What computing them says; [`Error::Write`](crate::Error::Write) when
-    /// `out` fails.
+    /// What computing them says; [`Error::Write`] when `out` fails.
     async fn bytes(
         &self,
         found: &NodePath,
@@ -50,6 +50,8 @@ pub struct ComputedTable {
     pub provider: Arc<dyn TableProvider>,
     /// The column of times, for a series.
     pub time_column: Option<Arc<str>>,
+    /// The unit of that column where its type does not tell: of an integer.
+    pub time_unit: Option<TimeUnit>,
     /// What it is made of.
     pub lineage: Arc<Lineage>,
     /// What a reader of its columns should know.
@@ -88,6 +90,17 @@ pub enum Lineage {
     },
 }
 
+impl Lineage {
+    /// The path or glob of what it is about.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Stored { path, .. } | Self::Computed { path, .. } => path.clone(),
+            Self::Union { pattern, .. } => pattern.clone(),
+        }
+    }
+}
+
 /// Where a change of input rows at a time can change output rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Locality {
@@ -105,31 +118,24 @@ pub enum Locality {
 }
 
 /// The nodes on the way from a query to what it reads, outermost first.
-#[derive(Debug, Default)]
-pub(crate) struct Chain {
-    /// The node and its path.
-    pub(crate) links: Vec<(NodeId, String)>,
-}
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Chain(Vec<(NodeId, String)>);
 
-/// Tables for a computed node: the names of the pond, all times.
-#[derive(Clone, Debug)]
-pub struct Inputs {
-    pub(crate) catalog: Arc<Catalog>,
-    pub(crate) chain: Arc<Chain>,
-    pub(crate) state: SessionState,
-}
-
-impl Inputs {
-    /// The pond.
-    #[must_use]
-    pub fn fs(&self) -> &Fs {
-        &self.catalog.fs
-    }
-
-    /// The state in which plans are made and run. It knows functions and
-    /// limits, and no names.
-    #[must_use]
-    pub fn state(&self) -> SessionState {
-        self.state.clone()
+impl Chain {
+    /// The chain with one more node.
+    ///
+    /// # Errors
+    /// [`Error::Cycle`] when the node is on it; [`Error::TooDeep`].
+    pub(crate) fn with(&self, found: &NodePath) -> Result<Self> {
+        if let Some(at) = self.0.iter().position(|(id, _)| *id == found.id()) {
+            let round = self.0[at..].iter().map(|(_, path)| path);
+            return Err(Error::Cycle { names: round.chain([&found.path]).cloned().collect() });
+        }
+        if self.0.len() >= MAX_LEVELS {
+            return Err(Error::TooDeep { what: "levels of computed tables", limit: MAX_LEVELS });
+        }
+        let mut longer = self.0.clone();
+        longer.push((found.id(), found.path.clone()));
+        Ok(Self(longer))
     }
 }
