@@ -18,8 +18,9 @@ use super::node::{Key, Node, Place, Value};
 
 /// A file of more is not read.
 pub const MAX_TEXT_BYTES: usize = 1 << 20;
-/// How deep lists and maps nest.
-const MAX_DEPTH: usize = 64;
+/// How deep lists and maps nest: more than directories within directories
+/// take, and little enough for the stack of a small thread.
+const MAX_DEPTH: usize = 40;
 /// Values in one file.
 const MAX_NODES: usize = 100_000;
 /// Events of the parser, of which a value makes up to three.
@@ -80,6 +81,9 @@ fn options() -> serde_saphyr::Options {
 fn words_of(error: &serde_saphyr::Error) -> String {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();
+    if let Some(breach) = first.split("budget breached: ").nth(1) {
+        return words_of_breach(breach);
+    }
     let Some(location) = error.location() else { return first.to_owned() };
     let (line, column) = (location.line(), location.column());
     first
@@ -87,6 +91,22 @@ fn words_of(error: &serde_saphyr::Error) -> String {
         .replace(&format!("line {line} column {column}: "), "")
         .trim_start_matches("error: ")
         .to_owned()
+}
+
+/// The limit that a text is beyond, in our words.
+fn words_of_breach(breach: &str) -> String {
+    let limits = [
+        ("Depth", format!("nests deeper than {MAX_DEPTH} lists and maps")),
+        ("Nodes", format!("holds more than {MAX_NODES} values, those of aliases included")),
+        ("Events", format!("holds more than {MAX_NODES} values, those of aliases included")),
+        ("Aliases", format!("uses aliases more than {MAX_ALIASES} times")),
+        ("Anchors", format!("has more than {MAX_ANCHORS} anchors")),
+        ("Documents", format!("has more than {MAX_DOCUMENTS} documents")),
+    ];
+    limits
+        .into_iter()
+        .find(|(name, _)| breach.starts_with(name))
+        .map_or_else(|| format!("costs more to read than is allowed: {breach}"), |(_, text)| text)
 }
 
 fn place_of(file: &Arc<str>, at: &serde_saphyr::Location) -> Place {
