@@ -48,5 +48,5 @@ pub use options::{SessionOptions, TimeBounds};
 pub use rows::Rows;
 pub use schema::UNIT_KEY;
 pub use scratch::Scratch;
-pub use session::Session;
+pub use session::{Session, check_view};
 pub use system::{History, TransactionRecord};

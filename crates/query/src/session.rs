@@ -319,6 +319,14 @@ fn config(options: &SessionOptions) -> SessionConfig {
     config
 }
 
+/// Whether a text is one query, such as a view may be.
+///
+/// # Errors
+/// As [`Session::sql`], as far as the text alone tells.
+pub fn check_view(text: &str) -> Result<()> {
+    only_queries(&parse(text)?)
+}
+
 /// One statement, of a kind that only reads.
 pub(crate) fn parse(text: &str) -> Result<Statement> {
     depth::check_text(text)?;
