@@ -269,8 +269,24 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         }
     }
 
+    /// Fields have names: a list is not taken for them, place by place.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Refusal> {
+        match &self.node.value {
+            Value::Seq(_) => Err(Refusal::custom(format_args!(
+                "is a list, not a map of {}",
+                fields.join(", ")
+            ))),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     forward_to_deserialize_any! {
-        i128 u128 bytes byte_buf unit unit_struct seq tuple tuple_struct map struct ignored_any
+        i128 u128 bytes byte_buf unit unit_struct seq tuple tuple_struct map ignored_any
     }
 }
 

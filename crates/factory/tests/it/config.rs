@@ -75,6 +75,10 @@ fn a_missing_field_is_placed_at_the_map_that_lacks_it() {
 #[test]
 fn wrong_types_are_told_in_plain_words() {
     for (text, expected) in [
+        (
+            "inputs: [[/a]]\n",
+            "pond.yaml:1:10: inputs[0]: is a list, not a map of pattern, every, begin",
+        ),
         ("inputs: 3\n", "pond.yaml:1:9: inputs: is the number 3, not a sequence"),
         ("inputs: []\nlimit: \"3\"\n", "pond.yaml:2:8: limit: is the text `3`, not u32"),
         (
