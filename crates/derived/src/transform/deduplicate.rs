@@ -5,7 +5,7 @@
 
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::expr::Sort;
-use datafusion::logical_expr::{Expr, ExprFunctionExt as _, LogicalPlanBuilder, col, lit};
+use datafusion::logical_expr::{ExprFunctionExt as _, LogicalPlanBuilder, col, lit};
 
 use super::Table;
 use super::config::{Deduplicate, Kept};
@@ -38,8 +38,11 @@ pub(super) fn apply(how: &Deduplicate, table: Table) -> Result<Table> {
     }
     let rest = columns.iter().map(|(expr, _)| expr);
     let rest = rest.filter(|expr| !parts.contains(expr) && !order.contains(expr));
-    let rest: Vec<Expr> = rest.cloned().collect();
-    order.extend(rest);
+    for (expr, _) in &columns {
+        if !parts.contains(expr) && !order.contains(expr) {
+            order.push(expr.clone());
+        }
+    }
     let ascending = how.keep == Kept::First;
     // A row with a value is before one without, whichever end is kept.
     let order = order.into_iter().map(|expr| Sort::new(expr, ascending, false)).collect();
