@@ -9,14 +9,12 @@ use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use factory::{Config, Registry};
 use query::{ComputedTable, Computer, Inputs, Lineage, Locality};
-use tinyfs::{ContentHash, EntryType, NodePath};
+use tinyfs::{ContentHash, EntryType, NodePath, TimeUnit};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use crate::factories::planner;
+use crate::reduce::Tiles;
 use crate::{Error, Result};
-
-/// The most bytes of a configuration.
-const CONFIG_LIMIT_BYTES: u64 = 1 << 20;
 
 /// Changes when what a factory computes from the same inputs changes.
 const CODE_VERSION: u32 = 1;
@@ -45,13 +43,21 @@ impl fmt::Debug for Place {
 pub struct Derived {
     registry: Registry,
     place: Place,
+    tiles: Arc<Tiles>,
 }
 
 impl Derived {
     /// A computer that knows the factories of `registry`.
     #[must_use]
     pub fn new(registry: Registry, place: Place) -> Arc<Self> {
-        Arc::new(Self { registry, place })
+        let tiles = Arc::new(Tiles::new(&place));
+        Arc::new(Self { registry, place, tiles })
+    }
+
+    /// The tiles of reductions.
+    #[must_use]
+    pub const fn tiles(&self) -> &Arc<Tiles> {
+        &self.tiles
     }
 
     /// The factories.
@@ -112,6 +118,8 @@ pub(crate) struct Planned {
     pub(crate) provider: Arc<dyn TableProvider>,
     /// The column of times, for a series.
     pub(crate) time_column: Option<Arc<str>>,
+    /// The unit of that column where its type does not tell.
+    pub(crate) time_unit: Option<TimeUnit>,
     /// What it is made of.
     pub(crate) inputs: Vec<Arc<Lineage>>,
     /// Where changes reach.
@@ -159,6 +167,7 @@ impl Derived {
         Ok(ComputedTable {
             provider: planned.provider,
             time_column,
+            time_unit: planned.time_unit,
             lineage: Arc::new(Lineage::Computed {
                 path: found.path.clone(),
                 definition: definition_hash(factory, &config),
@@ -183,9 +192,7 @@ impl Derived {
 
 /// The configuration of a computed node.
 pub(crate) async fn read_config(found: &NodePath, inputs: &Inputs) -> Result<Config> {
-    let bytes = inputs.fs().read_to_end(&found.path, CONFIG_LIMIT_BYTES).await?;
-    let text = String::from_utf8_lossy(&bytes);
-    Ok(Config::parse(&found.path, &text)?)
+    Ok(factory::read_config(inputs.fs().store(), found).await?)
 }
 
 /// The hash of what a node is, whatever it is called and reads.
@@ -197,7 +204,11 @@ fn definition_hash(factory: &str, config: &Config) -> ContentHash {
 /// The error of the node that failed: once, at the innermost.
 fn at(found: &NodePath, error: Error) -> query::Error {
     match error {
-        Error::Query(error @ query::Error::Computed { .. }) => error,
+        Error::Query(
+            error @ (query::Error::Computed { .. }
+            | query::Error::Cycle { .. }
+            | query::Error::TooDeep { .. }),
+        ) => error,
         error => query::Error::Computed { path: found.path.clone(), source: Arc::new(error) },
     }
 }

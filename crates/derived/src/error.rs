@@ -35,6 +35,16 @@ pub enum Error {
         /// Its type.
         actual: String,
     },
+    /// A column that is no number is to be computed with.
+    #[error("column `{column}` holds {actual}, of which there is no {aggregation}")]
+    NotANumber {
+        /// The column.
+        column: String,
+        /// Its type.
+        actual: String,
+        /// What was to be computed.
+        aggregation: &'static str,
+    },
     /// A row has no time.
     #[error("a row of {input} has no time")]
     NullTime {
@@ -123,6 +133,23 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A column that holds no numbers has no unit.
+    #[error("column `{column}` holds {actual}, not numbers")]
+    NotNumeric {
+        /// The column.
+        column: String,
+        /// Its type.
+        actual: String,
+    },
+    /// A column does not say in which unit it is measured.
+    #[error("column `{column}` does not say its unit: say `{{ from: UNIT, to: UNIT }}`")]
+    NoUnit {
+        /// The column.
+        column: String,
+    },
+    /// A unit can not be made of another.
+    #[error(transparent)]
+    Unit(#[from] crate::UnitError),
     /// A query over the inputs failed.
     #[error(transparent)]
     Query(#[from] query::Error),

@@ -25,6 +25,7 @@ use crate::computed::{Derived, Planned, Planner};
 use crate::input::pond_path;
 use crate::locality::of_query;
 use crate::times::{is_time, unit_of};
+use crate::transform::{self, TransformRef};
 use crate::{Error, Result};
 
 /// A query as a table.
@@ -40,6 +41,8 @@ pub(crate) struct SqlSeries;
 struct SqlTableConfig {
     patterns: BTreeMap<String, String>,
     query: String,
+    #[serde(default)]
+    transforms: Vec<TransformRef>,
 }
 
 #[derive(Deserialize)]
@@ -48,13 +51,16 @@ struct SqlSeriesConfig {
     patterns: BTreeMap<String, String>,
     query: String,
     time_column: Option<String>,
+    #[serde(default)]
+    transforms: Vec<TransformRef>,
 }
 
-fn fields() -> [Field; 2] {
+fn fields() -> [Field; 3] {
     let patterns = Schema::map(Schema::text());
     [
         Field::required("patterns", patterns, "Names in the query, and the path or glob of each"),
         Field::required("query", Schema::text(), "One SELECT over these names"),
+        transform::field("What each input goes through first"),
     ]
 }
 
@@ -78,6 +84,7 @@ query: SELECT count(*) AS readings, avg(level) AS level FROM readings
     fn check(&self, config: &Config) -> factory::Result<EntryType> {
         let read: SqlTableConfig = config.read()?;
         check(config, &read.patterns, &read.query)?;
+        transform::check(config, "transforms", &read.transforms)?;
         Ok(EntryType::DynamicTable)
     }
 }
@@ -107,6 +114,7 @@ query: SELECT time, level * 100 AS level_cm FROM readings WHERE level IS NOT NUL
     fn check(&self, config: &Config) -> factory::Result<EntryType> {
         let read: SqlSeriesConfig = config.read()?;
         check(config, &read.patterns, &read.query)?;
+        transform::check(config, "transforms", &read.transforms)?;
         Ok(EntryType::DynamicSeries)
     }
 }
@@ -123,11 +131,13 @@ fn check(config: &Config, patterns: &BTreeMap<String, String>, query: &str) -> f
 /// The tables that the names of a query stand for.
 async fn tables(
     patterns: &BTreeMap<String, String>,
+    transforms: &[TransformRef],
     inputs: &Inputs,
 ) -> Result<BTreeMap<String, ComputedTable>> {
     let mut tables = BTreeMap::new();
     for (name, pattern) in patterns {
-        tables.insert(name.clone(), inputs.table(&pond_path(pattern)?).await?);
+        let table = inputs.table(&pond_path(pattern)?).await?;
+        tables.insert(name.clone(), transform::apply(table, transforms, inputs).await?);
     }
     Ok(tables)
 }
@@ -160,7 +170,7 @@ impl Planner for SqlTable {
         _derived: &Derived,
     ) -> Result<Planned> {
         let config: SqlTableConfig = config.read()?;
-        let tables = tables(&config.patterns, inputs).await?;
+        let tables = tables(&config.patterns, &config.transforms, inputs).await?;
         let plan = view(&config.query, &tables, inputs).await?;
         Ok(Planned {
             provider: Arc::new(ViewTable::new(plan, Some(config.query))),
@@ -183,7 +193,7 @@ impl Planner for SqlSeries {
         _derived: &Derived,
     ) -> Result<Planned> {
         let config: SqlSeriesConfig = config.read()?;
-        let tables = tables(&config.patterns, inputs).await?;
+        let tables = tables(&config.patterns, &config.transforms, inputs).await?;
         let plan = view(&config.query, &tables, inputs).await?;
         let (time_column, time_unit) = times(&plan, config.time_column.as_deref(), &tables)?;
 
@@ -198,7 +208,8 @@ impl Planner for SqlSeries {
         let mut plan = LogicalPlanBuilder::from(plan);
         let field = plan.schema().field_with_unqualified_name(&time_column)?;
         if field.is_nullable() {
-            plan = plan.filter(Expr::Column(Column::new_unqualified(&time_column)).is_not_null())?;
+            plan =
+                plan.filter(Expr::Column(Column::new_unqualified(&time_column)).is_not_null())?;
             notes.push(format!("rows whose `{time_column}` is null are left out"));
         }
         Ok(Planned {

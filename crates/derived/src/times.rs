@@ -1,6 +1,8 @@
 //! Which columns hold times.
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, TimeUnit as ArrowUnit};
+use datafusion::common::Column;
+use datafusion::logical_expr::{Expr, Operator, binary_expr, lit};
 use query::ComputedTable;
 use tinyfs::TimeUnit;
 
@@ -32,4 +34,37 @@ pub(crate) fn unit_of<'a>(
             actual: field.data_type().to_string(),
         }),
     }
+}
+
+/// The type of the instants that a column of times holds, without a zone where
+/// it has none: `unit` is that of an integer. `None` where these are no times.
+pub(crate) fn instant_type(data_type: &DataType, unit: Option<TimeUnit>) -> Option<DataType> {
+    Some(match data_type {
+        DataType::Timestamp(..) => data_type.clone(),
+        DataType::Date32 => DataType::Timestamp(ArrowUnit::Second, None),
+        DataType::Date64 => DataType::Timestamp(ArrowUnit::Millisecond, None),
+        integer if integer.is_integer() => {
+            let unit = match unit? {
+                TimeUnit::Second => ArrowUnit::Second,
+                TimeUnit::Millisecond => ArrowUnit::Millisecond,
+                TimeUnit::Microsecond => ArrowUnit::Microsecond,
+                TimeUnit::Nanosecond => ArrowUnit::Nanosecond,
+            };
+            DataType::Timestamp(unit, None)
+        }
+        _ => return None,
+    })
+}
+
+/// The condition that a column of times is at or after (`GtEq`), or at or
+/// before (`LtEq`) an instant; `None` without an instant.
+pub(crate) fn limit(
+    field: &Field,
+    unit: Option<TimeUnit>,
+    us: Option<i64>,
+    operator: Operator,
+) -> Option<Expr> {
+    let value = query::time_bound(us?, field.data_type(), unit, operator == Operator::GtEq)?;
+    let column = Expr::Column(Column::new_unqualified(field.name()));
+    Some(binary_expr(column, operator, lit(value)))
 }

@@ -91,12 +91,16 @@ pub enum Lineage {
 }
 
 impl Lineage {
-    /// The path or glob of what it is about.
+    /// The paths and globs of what it is about: of what is no node of its own,
+    /// such as the transforms of an input, those of its inputs.
     #[must_use]
-    pub fn name(&self) -> String {
+    pub fn names(&self) -> Vec<String> {
         match self {
-            Self::Stored { path, .. } | Self::Computed { path, .. } => path.clone(),
-            Self::Union { pattern, .. } => pattern.clone(),
+            Self::Computed { path, inputs, .. } if !path.starts_with('/') => {
+                inputs.iter().flat_map(|input| input.names()).collect()
+            }
+            Self::Stored { path, .. } | Self::Computed { path, .. } => vec![path.clone()],
+            Self::Union { pattern, .. } => vec![pattern.clone()],
         }
     }
 }

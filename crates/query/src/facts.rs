@@ -206,8 +206,8 @@ fn columns(schema: &SchemaRef) -> Vec<ColumnFacts> {
 
 fn computed_facts(found: NodePath, columns: Vec<ColumnFacts>, table: ComputedTable) -> TableFacts {
     let inputs = match table.lineage.as_ref() {
-        Lineage::Computed { inputs, .. } => inputs.iter().map(|input| input.name()).collect(),
-        other => vec![other.name()],
+        Lineage::Computed { inputs, .. } => inputs.iter().flat_map(|input| input.names()).collect(),
+        other => other.names(),
     };
     let factory = found.node.factory.clone().unwrap_or_default();
     let time_column = table.time_column.as_deref().map(str::to_owned);

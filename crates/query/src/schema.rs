@@ -218,6 +218,22 @@ fn check_exact(column: &Column, files: &[Source<'_>]) -> Result<()> {
     Ok(())
 }
 
+/// The narrowest type that holds every value of both; `None` where there is
+/// none, or where values would have to be looked at to tell.
+#[must_use]
+pub fn common_type(a: &DataType, b: &DataType) -> Option<DataType> {
+    let (a, b) = (plain(a), plain(b));
+    let wide = widen(&a, &b).ok()?;
+    let loses_digits = wide == DataType::Float64 && (is_int64(&a) || is_int64(&b));
+    (!loses_digits).then_some(wide)
+}
+
+/// The type in which a column of this type is worked with.
+#[must_use]
+pub fn plain_type(data_type: &DataType) -> DataType {
+    plain(data_type)
+}
+
 /// The type in which a column of one version is read.
 pub(crate) fn plain(data_type: &DataType) -> DataType {
     match data_type {

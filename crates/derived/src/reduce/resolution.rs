@@ -180,7 +180,10 @@ fn fixed(text: &str) -> Result<Width, BadResolution> {
         "m" | "min" => 60,
         "h" => 3_600,
         "d" => {
-            return Err(BadResolution::Days { text: text.into(), hours: number.saturating_mul(24) });
+            return Err(BadResolution::Days {
+                text: text.into(),
+                hours: number.saturating_mul(24),
+            });
         }
         "w" => {
             return Err(BadResolution::Days {
