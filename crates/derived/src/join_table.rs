@@ -403,3 +403,122 @@ impl TableProvider for JoinTable {
         Ok(Arc::new(InstantMergeExec::new(inputs, names.into(), outputs, schema)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use arrow::array::{Array as _, ArrayRef, AsArray, Float64Array, RecordBatch, TimestampMicrosecondArray};
+    use arrow::datatypes::{Float64Type, TimestampMicrosecondType};
+    use datafusion::datasource::MemTable;
+    use datafusion::prelude::{SessionConfig, SessionContext};
+    use proptest::prelude::*;
+    use query::{Lineage, Locality};
+    use tinyfs::ContentHash;
+
+    use super::*;
+
+    /// Rows of one series: any times in any order, values that may be missing.
+    type Rows = Vec<(i64, Option<f64>)>;
+    /// A row of the answer: the time, then one value a column.
+    type Row = (i64, Vec<Option<f64>>);
+
+    fn table(rows: &Rows) -> ComputedTable {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("t", DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())), false),
+            Field::new("v", DataType::Float64, true),
+        ]));
+        let times: TimestampMicrosecondArray = rows.iter().map(|row| Some(row.0)).collect();
+        let values: Float64Array = rows.iter().map(|row| row.1).collect();
+        let columns: Vec<ArrayRef> = vec![Arc::new(times.with_timezone(UTC)), Arc::new(values)];
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+        let (definition, locality) = (ContentHash::of(b""), Locality::Same);
+        let lineage = Lineage::Computed {
+            path: "test".to_owned(),
+            definition,
+            locality,
+            inputs: Vec::new(),
+        };
+        ComputedTable {
+            provider: Arc::new(MemTable::try_new(schema, vec![vec![batch]]).unwrap()),
+            time_column: Some("t".into()),
+            time_unit: None,
+            lineage: Arc::new(lineage),
+            notes: Vec::new(),
+        }
+    }
+
+    fn join(inputs: &[(usize, Rows)]) -> JoinTable {
+        let members = inputs.iter().map(|(scope, rows)| Member {
+            name: format!("/{scope}"),
+            scope: format!("s{scope}"),
+            table: table(rows),
+            time_column: "t".to_owned(),
+            columns: vec!["v".to_owned()],
+            start_us: None,
+            end_us: None,
+            only_values: false,
+        });
+        JoinTable::new(members.collect(), "time").unwrap()
+    }
+
+    /// What a join is: of each instant and scope the value of the last input
+    /// that has one, the greatest of its values there.
+    fn model(inputs: &[(usize, Rows)]) -> Vec<Row> {
+        let mut scopes: Vec<usize> = Vec::new();
+        for (scope, _) in inputs {
+            if !scopes.contains(scope) {
+                scopes.push(*scope);
+            }
+        }
+        let mut answer: BTreeMap<i64, Vec<Option<f64>>> = BTreeMap::new();
+        for (scope, rows) in inputs {
+            let at = scopes.iter().position(|one| one == scope).unwrap();
+            let mut greatest: BTreeMap<i64, Option<f64>> = BTreeMap::new();
+            for &(time, value) in rows {
+                let kept = greatest.entry(time).or_default();
+                if value.is_some_and(|value| kept.is_none_or(|kept| value > kept)) {
+                    *kept = value;
+                }
+            }
+            for (time, value) in greatest {
+                let row = answer.entry(time).or_insert_with(|| vec![None; scopes.len()]);
+                row[at] = value.or(row[at]);
+            }
+        }
+        answer.into_iter().collect()
+    }
+
+    async fn run(table: JoinTable) -> Vec<Row> {
+        let config = SessionConfig::new().with_batch_size(3).with_target_partitions(2);
+        let context = SessionContext::new_with_config(config);
+        let frame = context.read_table(Arc::new(table)).unwrap();
+        let mut rows = Vec::new();
+        for batch in frame.collect().await.unwrap() {
+            let times = batch.column(0).as_primitive::<TimestampMicrosecondType>();
+            for at in 0..batch.num_rows() {
+                let values = batch.columns()[1..].iter().map(|column| {
+                    let column = column.as_primitive::<Float64Type>();
+                    column.is_valid(at).then(|| column.value(at))
+                });
+                rows.push((times.value(at), values.collect()));
+            }
+        }
+        rows
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_join_is_its_model(
+            inputs in prop::collection::vec(
+                (0..3_usize, prop::collection::vec(
+                    (0..40_i64, prop::option::of((-9..9_i8).prop_map(f64::from))), 0..60)),
+                1..6)
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let answer = runtime.block_on(run(join(&inputs)));
+            prop_assert_eq!(answer, model(&inputs));
+        }
+    }
+}

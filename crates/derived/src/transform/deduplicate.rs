@@ -36,8 +36,6 @@ pub(super) fn apply(how: &Deduplicate, table: Table) -> Result<Table> {
     for name in &how.by {
         order.push(find(name)?);
     }
-    let rest = columns.iter().map(|(expr, _)| expr);
-    let rest = rest.filter(|expr| !parts.contains(expr) && !order.contains(expr));
     for (expr, _) in &columns {
         if !parts.contains(expr) && !order.contains(expr) {
             order.push(expr.clone());
