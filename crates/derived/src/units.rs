@@ -56,16 +56,19 @@ impl fmt::Display for Dimension {
     }
 }
 
-/// One unit: `base = value * factor + offset`.
+/// One unit: `base = (value + zero / 100) * factor / divisor`. A factor with
+/// its divisor and hundredths of a zero are whole where the definition is, so
+/// that what comes of them is rounded once.
 struct Unit {
     spellings: &'static [&'static str],
     dimension: Dimension,
     factor: f64,
-    offset: f64,
+    divisor: f64,
+    zero: f64,
 }
 
 const fn unit(dimension: Dimension, factor: f64, spellings: &'static [&'static str]) -> Unit {
-    Unit { spellings, dimension, factor, offset: 0.0 }
+    Unit { spellings, dimension, factor, divisor: 1.0, zero: 0.0 }
 }
 
 /// Pounds-force per square inch in pascals: 0.45359237 kg * 9.80665 m/s2 over
@@ -108,13 +111,15 @@ const UNITS: &[Unit] = &[
         spellings: &["degC", "C", "°C", "deg C"],
         dimension: D::Temperature,
         factor: 1.0,
-        offset: 273.15,
+        divisor: 1.0,
+        zero: 27_315.0,
     },
     Unit {
         spellings: &["degF", "F", "°F", "deg F"],
         dimension: D::Temperature,
-        factor: 5.0 / 9.0,
-        offset: 459.67 * 5.0 / 9.0,
+        factor: 5.0,
+        divisor: 9.0,
+        zero: 45_967.0,
     },
     unit(D::Flow, 1.0, &["m3/s", "cms", "m³/s"]),
     unit(D::Flow, 0.001, &["l/s", "L/s"]),
@@ -210,10 +215,8 @@ pub(crate) fn convert(from: &str, to: &str) -> Result<Linear, UnitError> {
     if std::ptr::eq(have, want) {
         return Ok(Linear { scale: 1.0, shift: 0.0 });
     }
-    Ok(Linear {
-        scale: have.factor / want.factor,
-        shift: (have.offset - want.offset) / want.factor,
-    })
+    let (up, down) = (have.factor * want.divisor, have.divisor * want.factor);
+    Ok(Linear { scale: up / down, shift: (have.zero * up / down - want.zero) / 100.0 })
 }
 
 /// Whether a unit is written so.
@@ -264,6 +267,12 @@ mod tests {
             let close = (got - expected).abs() <= 1e-6 * expected.abs().max(1e-9);
             assert!(close, "{value} {from} is {got} {to}, not {expected}");
         }
+    }
+
+    #[test]
+    fn whole_degrees_are_whole() {
+        let expected = Linear { scale: 1.8, shift: 32.0 };
+        assert_eq!(convert("degC", "degF"), Ok(expected));
     }
 
     #[test]

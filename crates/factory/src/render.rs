@@ -156,9 +156,12 @@ fn replace(text: &str, arguments: Kwargs, _: &State<'_>) -> tera::TeraResult<Str
 fn words_of(error: &tera::Error) -> String {
     match error.kind() {
         ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
-            report.message().to_owned()
+            report.message().trim_start_matches("error: ").to_owned()
         }
-        kind => kind.to_string().lines().next().unwrap_or_default().to_owned(),
+        kind => {
+            let text = kind.to_string();
+            text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+        }
     }
 }
 

@@ -87,11 +87,11 @@ impl de::Error for Refusal {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::custom(format_args!("is {}, not {expected}", words_for(found)))
+        Self::custom(format_args!("is {}, not {}", words_for(found), words_of(expected)))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::custom(format_args!("is {found}, not {expected}"))
+        Self::custom(format_args!("is {}, not {}", words_for(found), words_of(expected)))
     }
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
@@ -130,6 +130,19 @@ fn words_for(found: Unexpected<'_>) -> String {
         Unexpected::Seq => "a list".to_owned(),
         Unexpected::Map => "a map".to_owned(),
         other => other.to_string(),
+    }
+}
+
+/// What was expected, in the words of a configuration rather than of Rust.
+fn words_of(expected: &dyn Expected) -> String {
+    let words = expected.to_string();
+    match words.as_str() {
+        "f32" | "f64" => "a number".to_owned(),
+        "i8" | "i16" | "i32" | "i64" => "a whole number".to_owned(),
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0 on".to_owned(),
+        "a string" => "text".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        _ => words,
     }
 }
 
@@ -277,10 +290,9 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         visitor: V,
     ) -> Result<V::Value, Refusal> {
         match &self.node.value {
-            Value::Seq(_) => Err(Refusal::custom(format_args!(
-                "is a list, not a map of {}",
-                fields.join(", ")
-            ))),
+            Value::Seq(_) => {
+                Err(Refusal::custom(format_args!("is a list, not a map of {}", fields.join(", "))))
+            }
             _ => self.deserialize_any(visitor),
         }
     }

@@ -79,8 +79,11 @@ fn wrong_types_are_told_in_plain_words() {
             "inputs: [[/a]]\n",
             "pond.yaml:1:10: inputs[0]: is a list, not a map of pattern, every, begin",
         ),
-        ("inputs: 3\n", "pond.yaml:1:9: inputs: is the number 3, not a sequence"),
-        ("inputs: []\nlimit: \"3\"\n", "pond.yaml:2:8: limit: is the text `3`, not u32"),
+        ("inputs: 3\n", "pond.yaml:1:9: inputs: is the number 3, not a list"),
+        (
+            "inputs: []\nlimit: \"3\"\n",
+            "pond.yaml:2:8: limit: is the text `3`, not a whole number from 0 on",
+        ),
         (
             "inputs: []\ntime_column: 5\n",
             "pond.yaml:2:14: time_column: is a number or a boolean, not text: put it in quotes",

@@ -93,7 +93,11 @@ fn innermost(error: &query::Error) -> &query::Error {
 
 /// The column that may have been meant.
 fn nearest(error: &(dyn StdError + 'static)) -> Option<String> {
-    if let Some(query::Error::Computed { source, .. }) = find_cause(error) {
+    let error = innermost(find_cause(error)?);
+    if let query::Error::NoSuchColumn { nearest, .. } = error {
+        return nearest.first().cloned();
+    }
+    if let query::Error::Computed { source, .. } = error {
         let inner: &(dyn StdError + 'static) = source.as_ref();
         if let Some(derived::Error::NoColumn { nearest, .. }) = derived::Error::find(inner) {
             return nearest.first().cloned();
