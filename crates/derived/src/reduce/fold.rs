@@ -38,18 +38,35 @@ pub(crate) struct Fold {
     open: Option<Range<i64>>,
     gathering: Vec<Gathering>,
     partials: Vec<Partial>,
+    /// The time of the last row.
+    last_us: i64,
 }
 
 impl Fold {
     pub(crate) fn new(resolution: Resolution, zone: TimeZone, columns: Arc<[Reduced]>) -> Self {
         let gathering = columns.iter().map(|_| Gathering::default()).collect();
-        Self { resolution, zone, columns, open: None, gathering, partials: Vec::new() }
+        Self {
+            resolution,
+            zone,
+            columns,
+            open: None,
+            gathering,
+            partials: Vec::new(),
+            last_us: i64::MIN,
+        }
     }
 
     /// Takes rows, ascending by time: the time in microseconds as `Int64`, then
     /// each column as `Float64`.
     pub(crate) fn rows(&mut self, batch: &RecordBatch, out: &mut dyn BucketSink) -> Result<()> {
         let times = batch.column(0).as_primitive::<Int64Type>().values();
+        let first = times.first().copied().unwrap_or(self.last_us);
+        if first < self.last_us || !times.is_sorted() {
+            // A bucket would be taken for whole that is not.
+            let what = "the rows of a reduction do not come in the order of time".to_owned();
+            return Err(query::Error::BadRequest { what }.into());
+        }
+        self.last_us = times.last().copied().unwrap_or(self.last_us);
         let mut from = 0;
         while let Some(&time) = times.get(from) {
             let bucket = self.enter(time, out)?;

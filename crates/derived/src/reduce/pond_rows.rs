@@ -9,22 +9,24 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
-use arrow::datatypes::{DataType, Schema, TimeUnit};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type, Schema, TimeUnit};
+use arrow::error::ArrowError;
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, col, lit, when};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast as cast_to, col, lit, when};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
-use futures::TryStreamExt;
+use futures::StreamExt;
 use query::Lineage;
 use tinyfs::{Store, TimeUnit as Declared};
 
 use super::build::ALWAYS;
-use super::partial::Reduced;
+use super::partial::{Reduced, TIME};
 use super::rows::RowSource;
 use crate::changes::{self, Changed, Stamp};
 use crate::{Error, Result};
@@ -56,6 +58,7 @@ impl TimeColumn {
         if !is_time {
             return Err(Error::NotTime { column: name.to_owned(), actual: data_type.to_string() });
         }
+        let declared = declared.filter(|_| data_type.is_integer());
         Ok(Self { name: name.to_owned(), data_type, declared })
     }
 
@@ -63,23 +66,30 @@ impl TimeColumn {
         col(Column::new(Some(INPUT), &self.name))
     }
 
-    /// Its values as microseconds.
-    fn us(&self) -> Expr {
-        let utc = DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC")));
-        match (&self.data_type, self.declared) {
-            (DataType::Timestamp(..) | DataType::Date32 | DataType::Date64, _) => {
-                cast(cast(self.column(), utc), DataType::Int64)
+    /// Its values as microseconds, rounded down.
+    fn us(&self, times: &ArrayRef) -> std::result::Result<ArrayRef, ArrowError> {
+        let units = cast(times, &DataType::Int64)?;
+        let units = units.as_primitive::<Int64Type>();
+        let coarse = |us_per_unit: i64| {
+            units.try_unary::<_, Int64Type, ArrowError>(|units| {
+                units.checked_mul(us_per_unit).ok_or_else(|| {
+                    ArrowError::ComputeError(format!("{units} is no time that a calendar holds"))
+                })
+            })
+        };
+        let us = match (&self.data_type, self.declared) {
+            (DataType::Date32, _) => coarse(86_400_000_000)?,
+            (DataType::Timestamp(TimeUnit::Second, _), _) | (_, Some(Declared::Second)) => {
+                coarse(1_000_000)?
             }
-            (_, declared) => {
-                let value = cast(self.column(), DataType::Int64);
-                match declared {
-                    Some(Declared::Second) => value * lit(1_000_000_i64),
-                    Some(Declared::Millisecond) => value * lit(1_000_i64),
-                    Some(Declared::Nanosecond) => value / lit(1_000_i64),
-                    Some(Declared::Microsecond) | None => value,
-                }
+            (DataType::Timestamp(TimeUnit::Millisecond, _) | DataType::Date64, _)
+            | (_, Some(Declared::Millisecond)) => coarse(1_000)?,
+            (DataType::Timestamp(TimeUnit::Nanosecond, _), _) | (_, Some(Declared::Nanosecond)) => {
+                units.unary::<_, Int64Type>(|units| units.div_euclid(1_000))
             }
-        }
+            _ => units.clone(),
+        };
+        Ok(Arc::new(us))
     }
 
     /// The first of its values that is not before `us`; `None` where the type
@@ -161,7 +171,7 @@ impl PondRows {
             schema.field_with_name(name).is_ok_and(|field| field.data_type().is_numeric());
         // Of what is no number it only counts whether it is there.
         let value = if is_number {
-            cast(column.clone(), DataType::Float64)
+            cast_to(column.clone(), DataType::Float64)
         } else {
             when(column.clone().is_not_null(), lit(0.0_f64)).end()?
         };
@@ -169,7 +179,7 @@ impl PondRows {
         if self.exclude_flags.is_empty() || schema.field_with_name(&flag).is_err() {
             return Ok(value);
         }
-        let flag = cast(col(Column::new(Some(INPUT), flag)), DataType::Int64);
+        let flag = cast_to(col(Column::new(Some(INPUT), flag)), DataType::Int64);
         let excluded = self.exclude_flags.iter().map(|&flag| lit(i64::from(flag))).collect();
         let null = lit(ScalarValue::Float64(None));
         Ok(when(flag.in_list(excluded, false), null).otherwise(value)?)
@@ -192,33 +202,37 @@ impl RowSource for PondRows {
         if let Some(within) = self.time.within(range) {
             plan = plan.filter(within)?;
         }
-        let mut columns = vec![self.time.us().alias("time")];
+        let mut columns = vec![self.time.column().alias(TIME)];
         for (at, column) in self.columns.iter().enumerate() {
             columns.push(self.value(&column.name)?.alias(format!("c{at}")));
         }
-        // By the column itself, whose order may be declared.
-        let plan = plan.sort([self.time.column().sort(true, true)])?.project(columns)?.build()?;
+        // The sort is the last step, because only there is its order kept; by
+        // the column itself, whose order may be declared.
+        let time = col(Column::new_unqualified(TIME));
+        let plan = plan.project(columns)?.sort([time.sort(true, true)])?.build()?;
         let plan = self.state.create_physical_plan(&plan).await?;
         let stream = execute_stream(plan, self.state.task_ctx())?;
-        let path = self.path.clone();
-        let checked = stream.map_ok(move |batch| (batch, path.clone())).and_then(
-            |(batch, input): (RecordBatch, String)| async move {
-                if batch.column(0).null_count() == 0 {
-                    return Ok(batch);
-                }
-                let error = Error::NullTime { input: format!("`{input}`") };
-                Err(query::Error::Computed { path: input, source: Arc::new(error) }.into())
-            },
-        );
         let schema = Arc::new(row_schema(self.columns.len()));
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, checked)))
+        let (time, path, as_rows) = (self.time.clone(), self.path.clone(), Arc::clone(&schema));
+        let rows = stream.map(move |batch| {
+            let batch = batch?;
+            if batch.column(0).null_count() > 0 {
+                let error = Error::NullTime { input: format!("`{path}`") };
+                let source = Arc::new(error);
+                return Err(query::Error::Computed { path: path.clone(), source }.into());
+            }
+            let mut columns = batch.columns().to_vec();
+            columns[0] = time.us(&columns[0])?;
+            Ok(RecordBatch::try_new(Arc::clone(&as_rows), columns)?)
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
     }
 }
 
 /// The schema of rows of so many columns.
 pub(crate) fn row_schema(columns: usize) -> Schema {
     use arrow::datatypes::Field;
-    let mut fields = vec![Field::new("time", DataType::Int64, true)];
+    let mut fields = vec![Field::new(TIME, DataType::Int64, true)];
     fields.extend((0..columns).map(|at| Field::new(format!("c{at}"), DataType::Float64, true)));
     Schema::new(fields)
 }
