@@ -108,6 +108,11 @@ impl ComputedStore {
                 return Ok(None);
             }
         }
+        if let Some(computed) = self.computed(dir)
+            && computed.node.entry_type != EntryType::DynamicDirectory
+        {
+            return Err(Error::NotADirectoryNode { id: dir });
+        }
         let node = self.node(dir).await?;
         if node.entry_type != EntryType::DynamicDirectory {
             return Ok(None);

@@ -50,7 +50,9 @@ async fn entries_are_listed_matched_and_queried_like_any_other() {
 async fn directories_that_look_into_each_other_are_a_circle_by_name() {
     let world = World::new().await;
     let reduce = |pattern: &str| {
-        format!("in_pattern: {pattern}\nout_pattern: $0\nresolutions: [1h]\naggregations: [{{ type: avg }}]\n")
+        format!(
+            "in_pattern: {pattern}\nout_pattern: $0\nresolutions: [1h]\naggregations: [{{ type: avg }}]\n"
+        )
     };
     world.node("/one", "temporal-reduce", &reduce("\"/two/*/*.series\"")).await;
     world.node("/two", "temporal-reduce", &reduce("\"/one/*/*.series\"")).await;

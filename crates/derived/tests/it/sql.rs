@@ -33,10 +33,18 @@ fn told(error: &Error) -> String {
 async fn views_stand_on_views_and_keep_units() {
     let world = world().await;
     world
-        .node("/high", "sql-derived-series", "patterns: { r: /raw }\nquery: SELECT * FROM r WHERE level > 20\n")
+        .node(
+            "/high",
+            "sql-derived-series",
+            "patterns: { r: /raw }\nquery: SELECT * FROM r WHERE level > 20\n",
+        )
         .await;
     world
-        .node("/sum", "sql-derived-table", "patterns: { h: /high }\nquery: SELECT count(*) AS n, max(level) AS top FROM h\n")
+        .node(
+            "/sum",
+            "sql-derived-table",
+            "patterns: { h: /high }\nquery: SELECT count(*) AS n, max(level) AS top FROM h\n",
+        )
         .await;
     let shown = world.ask("SELECT n, round(top) AS top FROM '/sum'").await;
     assert!(shown.contains("| 3 | 23.0 |"), "{shown}");
@@ -67,7 +75,9 @@ async fn a_glob_unites_computed_members_and_says_where_rows_come_from() {
 async fn a_query_over_itself_names_the_circle() {
     let world = world().await;
     world.node("/a", "sql-derived-table", "patterns: { x: /b }\nquery: SELECT * FROM x\n").await;
-    world.node("/b", "sql-derived-table", "patterns: { x: \"/c*\" }\nquery: SELECT * FROM x\n").await;
+    world
+        .node("/b", "sql-derived-table", "patterns: { x: \"/c*\" }\nquery: SELECT * FROM x\n")
+        .await;
     world.node("/c", "sql-derived-table", "patterns: { x: /a }\nquery: SELECT * FROM x\n").await;
     let error = world.try_ask("SELECT * FROM '/a'").await.unwrap_err();
     let Error::Cycle { names } = &error else { panic!("{error:?}") };
@@ -77,16 +87,24 @@ async fn a_query_over_itself_names_the_circle() {
 #[tokio::test]
 async fn errors_name_the_innermost_node_and_the_cause() {
     let world = world().await;
-    world.node("/inner", "sql-derived-table", "patterns: { r: /gone }\nquery: SELECT * FROM r\n").await;
-    world.node("/outer", "sql-derived-table", "patterns: { i: /inner }\nquery: SELECT * FROM i\n").await;
+    world
+        .node("/inner", "sql-derived-table", "patterns: { r: /gone }\nquery: SELECT * FROM r\n")
+        .await;
+    world
+        .node("/outer", "sql-derived-table", "patterns: { i: /inner }\nquery: SELECT * FROM i\n")
+        .await;
     let text = told(&world.try_ask("SELECT * FROM '/outer'").await.unwrap_err());
     assert!(text.starts_with("`/inner` can not be computed\n"), "{text}");
     assert!(text.contains("there is no table `/gone`"), "{text}");
 
-    world.node("/wrong", "sql-derived-table", "patterns: { r: /raw }\nquery: SELECT levle FROM r\n").await;
+    world
+        .node("/wrong", "sql-derived-table", "patterns: { r: /raw }\nquery: SELECT levle FROM r\n")
+        .await;
     let text = told(&world.try_ask("SELECT * FROM '/wrong'").await.unwrap_err());
     assert!(text.contains("there is no column `levle`"), "{text}");
-    world.node("/names", "sql-derived-table", "patterns: { r: /raw }\nquery: SELECT * FROM '/raw'\n").await;
+    world
+        .node("/names", "sql-derived-table", "patterns: { r: /raw }\nquery: SELECT * FROM '/raw'\n")
+        .await;
     let text = told(&world.try_ask("SELECT * FROM '/names'").await.unwrap_err());
     assert!(text.contains("there is no table `/raw`"), "only the names given are known: {text}");
 }
