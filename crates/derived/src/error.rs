@@ -162,8 +162,15 @@ impl Error {
     /// The error of this crate in a chain of causes, if there is one.
     #[must_use]
     pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        type Shared = std::sync::Arc<dyn std::error::Error + Send + Sync>;
         let mut next = Some(error);
         while let Some(cause) = next {
+            // A shared cause is in the chain as its pointer, whose own source
+            // is already the next.
+            let cause = match cause.downcast_ref::<Shared>() {
+                Some(shared) => shared.as_ref(),
+                None => cause,
+            };
             if let Some(ours) = cause.downcast_ref::<Self>() {
                 return Some(ours);
             }
