@@ -167,7 +167,8 @@ impl Error {
         while let Some(cause) = next {
             // A shared cause is in the chain as its pointer, whose own source
             // is already the next.
-            let cause = match cause.downcast_ref::<Shared>() {
+            let cause: &'a (dyn std::error::Error + 'static) = match cause.downcast_ref::<Shared>()
+            {
                 Some(shared) => shared.as_ref(),
                 None => cause,
             };
