@@ -408,7 +408,9 @@ impl TableProvider for JoinTable {
 mod tests {
     use std::collections::BTreeMap;
 
-    use arrow::array::{Array as _, ArrayRef, AsArray, Float64Array, RecordBatch, TimestampMicrosecondArray};
+    use arrow::array::{
+        Array as _, ArrayRef, AsArray, Float64Array, RecordBatch, TimestampMicrosecondArray,
+    };
     use arrow::datatypes::{Float64Type, TimestampMicrosecondType};
     use datafusion::datasource::MemTable;
     use datafusion::prelude::{SessionConfig, SessionContext};
@@ -433,12 +435,8 @@ mod tests {
         let columns: Vec<ArrayRef> = vec![Arc::new(times.with_timezone(UTC)), Arc::new(values)];
         let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
         let (definition, locality) = (ContentHash::of(b""), Locality::Same);
-        let lineage = Lineage::Computed {
-            path: "test".to_owned(),
-            definition,
-            locality,
-            inputs: Vec::new(),
-        };
+        let lineage =
+            Lineage::Computed { path: "test".to_owned(), definition, locality, inputs: Vec::new() };
         ComputedTable {
             provider: Arc::new(MemTable::try_new(schema, vec![vec![batch]]).unwrap()),
             time_column: Some("t".into()),
