@@ -2,6 +2,7 @@
 //!
 //! Each verb's own arguments live beside what it does, in `commands`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -119,6 +120,9 @@ pub(crate) enum Verb {
     Plot(verbs::plot::PlotArgs),
     Demo(verbs::demo::DemoArgs),
     Completions(verbs::completions::CompletionsArgs),
+    Apply(verbs::apply::ApplyArgs),
+    Mknod(verbs::mknod::MknodArgs),
+    Factory(verbs::factory::FactoryArgs),
     #[command(hide = true)]
     Reference(verbs::reference::ReferenceArgs),
 }
@@ -190,4 +194,77 @@ fn parse_rows(text: &str) -> Result<RowLimit, String> {
 /// Completes paths of the pond.
 pub(crate) fn pond_path() -> ArgValueCompleter {
     ArgValueCompleter::new(complete::pond_paths)
+}
+
+/// Options of all verbs that take a value as a word of its own.
+const WITH_VALUE: [&str; 5] =
+    ["--pond", "--color", "--lock-timeout", "--temp-dir", "--memory-limit"];
+
+/// The words of the command line, `-v KEY=VALUE` of the verbs that declare
+/// written as `--var KEY=VALUE`: everywhere else, `-v` is `--verbose`, and one
+/// letter can not be both.
+pub(crate) fn with_variables(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut words = words.into_iter().peekable();
+    let mut out: Vec<OsString> = words.next().into_iter().collect();
+    // The verb is the first word that is no option and no option's value.
+    let mut verb = None;
+    while let Some(word) = words.next() {
+        let text = word.to_str().unwrap_or_default();
+        if verb.is_none() {
+            let takes = WITH_VALUE.contains(&text);
+            if !text.starts_with('-') {
+                verb = Some(text.to_owned());
+            }
+            out.push(word);
+            if takes {
+                out.extend(words.next());
+            }
+            continue;
+        }
+        if text == "--" || !matches!(verb.as_deref(), Some("apply" | "mknod")) {
+            out.push(word);
+            out.extend(words);
+            break;
+        }
+        let is_variable = |word: &OsString| {
+            word.to_str().is_some_and(|text| !text.starts_with('-') && text.contains('='))
+        };
+        if text == "-v" && words.peek().is_some_and(is_variable) {
+            out.push("--var".into());
+            out.extend(words.next());
+        } else if let Some(inside) = text.strip_prefix("-v").filter(|text| text.contains('=')) {
+            out.push("--var".into());
+            out.push(inside.into());
+        } else {
+            out.push(word);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::with_variables;
+
+    fn rewritten(line: &str) -> String {
+        let words = with_variables(line.split(' ').map(OsString::from));
+        words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn variables_are_told_from_verbosity() {
+        for (typed, meant) in [
+            ("pond apply -f x -v a=1 -v b=2", "pond apply -f x --var a=1 --var b=2"),
+            ("pond --pond p apply -va=1 -f x", "pond --pond p apply --var a=1 -f x"),
+            ("pond apply -v -f x", "pond apply -v -f x"),
+            ("pond -v apply -f x", "pond -v apply -f x"),
+            ("pond mknod f /p -- -v a=1", "pond mknod f /p -- -v a=1"),
+            ("pond --pond apply list -v a=1", "pond --pond apply list -v a=1"),
+            ("pond", "pond"),
+        ] {
+            assert_eq!(rewritten(typed), meant);
+        }
+    }
 }

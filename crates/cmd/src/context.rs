@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
+use derived::{Derived, Place};
 use diagnostics::Monitor;
+use factory::{ComputedStore, Registry};
 use query::format::{HostSource, SourceUrl};
 use query::{Rows, Scratch, Session, SessionOptions, TimeBounds};
 use steward::{AsOf, Environment, Intent, Pond, ReadView};
@@ -54,11 +56,14 @@ pub(crate) struct View {
     pub(crate) fs: Fs,
     /// What else is known of it.
     pub(crate) state: ReadView,
+    /// Computes its computed nodes.
+    pub(crate) computer: Arc<Derived>,
 }
 
 impl View {
-    fn new(state: ReadView) -> Self {
-        Self { fs: state.fs(), state }
+    fn new(state: ReadView, computer: Arc<Derived>) -> Self {
+        let fs = with_computed(state.fs(), computer.registry());
+        Self { fs, state, computer }
     }
 
     /// The transaction whose state it is.
@@ -216,13 +221,28 @@ impl Context {
     /// A state of a pond that is open.
     pub(crate) async fn view(&self, pond: &Pond, as_of: Option<AsOf>) -> Result<View> {
         let now = pond.read().await.or_fail(|| "cannot read the pond".to_owned())?;
+        // What is kept of computed nodes is of the newest state.
+        let computer = self.computer(pond, as_of.is_none());
         let state = match as_of {
             None => now,
             Some(as_of) => {
                 now.at(as_of).await.or_fail(|| format!("cannot read the pond as of {as_of}"))?
             }
         };
-        Ok(View::new(state))
+        Ok(View::new(state, computer))
+    }
+
+    /// Computes the computed nodes of a pond; `cached` where what is kept of
+    /// them may be used and made.
+    pub(crate) fn computer(&self, pond: &Pond, cached: bool) -> Arc<Derived> {
+        let clock = Arc::clone(&self.environment.clock);
+        let place = Place {
+            cache: cached.then(|| pond.cache_dir()),
+            temp_dir: self.global.temp_dir.clone().unwrap_or_else(std::env::temp_dir),
+            pond: pond.identity().pond_id,
+            now_us: Arc::new(move || clock.now_us()),
+        };
+        Derived::new(derived::registry(), place)
     }
 
     /// Changes the pond in one transaction; when `work` fails, nothing is
@@ -267,7 +287,16 @@ impl Context {
         verify: Verify,
     ) -> Result<Session> {
         let session = self.session_over(Arc::clone(view.fs.store()), window, verify)?;
+        let computer: Arc<Derived> = Arc::clone(&view.computer);
+        let session = session.with_computer(computer);
         Ok(session.with_history(Arc::new(Ledger::new(view.state.clone()))))
+    }
+
+    /// A place to plan what a transaction is about to declare.
+    pub(crate) fn session_within(&self, pond: &Pond, fs: &Fs) -> Result<Session> {
+        let session = self.session_over(Arc::clone(fs.store()), ALL_TIME, Verify::Ranges)?;
+        let computer: Arc<Derived> = self.computer(pond, false);
+        Ok(session.with_computer(computer))
     }
 
     /// A place to ask questions about files of this machine.
@@ -360,9 +389,15 @@ impl Context {
     pub(crate) async fn names_in(&self, path: &str) -> Option<Vec<String>> {
         let pond = Pond::open(self.global.pond.as_deref()?, self.environment.clone()).await.ok()?;
         let view = pond.read().await.ok()?;
-        let entries = view.fs().entries(path).await.ok()?;
+        let fs = with_computed(view.fs(), &derived::registry());
+        let entries = fs.entries(path).await.ok()?;
         Some(entries.into_iter().map(|entry| entry.name.as_str().to_owned()).collect())
     }
+}
+
+/// A file system with the entries of its computed directories.
+pub(crate) fn with_computed(fs: Fs, registry: &Registry) -> Fs {
+    Fs::new(ComputedStore::new(Arc::clone(fs.store()), registry.clone()))
 }
 
 fn notice_text(notice: &steward::Notice) -> String {
@@ -416,7 +451,8 @@ pub(crate) async fn list_for_completion(dir: &Path, typed: &str) -> Vec<String> 
     let Ok(view) = pond.read().await else { return Vec::new() };
     let (directory, begin) = complete::split(typed);
     let place = if directory.is_empty() { "/" } else { directory };
-    let Ok(entries) = view.fs().entries(place).await else { return Vec::new() };
+    let fs = with_computed(view.fs(), &derived::registry());
+    let Ok(entries) = fs.entries(place).await else { return Vec::new() };
     entries
         .into_iter()
         .filter(|entry| entry.name.as_str().starts_with(begin))

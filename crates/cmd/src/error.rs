@@ -252,6 +252,21 @@ fn inside<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError +
     if let Some(tlogfs::Error::FileSystem(inner)) = error.downcast_ref() {
         return Some(inner);
     }
+    if let Some(error) = error.downcast_ref::<derived::Error>() {
+        return match error {
+            derived::Error::Config(inner) => Some(inner),
+            derived::Error::Query(inner) => Some(inner),
+            derived::Error::Factory(inner) => Some(inner),
+            _ => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<factory::Error>() {
+        return match error {
+            factory::Error::Config(inner) => Some(inner),
+            factory::Error::Store(inner) => Some(inner),
+            _ => None,
+        };
+    }
     match error.downcast_ref() {
         Some(query::Error::Store(inner)) => Some(inner),
         Some(query::Error::Host(inner)) => Some(inner.as_ref()),
@@ -303,6 +318,7 @@ fn classify(error: &(dyn StdError + 'static)) -> Kind {
         use query::Error as E;
         match error {
             E::NoSuchTable { .. } | E::NoMatch { .. } => return Kind::NotFound,
+            E::Computed { source, .. } => return of_computed(source.as_ref()),
             E::Store(_)
             | E::Write(_)
             | E::Execution(_)
@@ -326,6 +342,7 @@ fn classify(error: &(dyn StdError + 'static)) -> Kind {
             E::NotFound { .. } | E::NoSuchVersion { .. } | E::NoSuchName { .. } => Kind::NotFound,
             error if error.is_damage() => Kind::Damage,
             E::BadName { .. } | E::BadPath { .. } | E::BadPattern { .. } => Kind::BadInput,
+            E::Uncomputed { .. } | E::Cycle { .. } | E::TooDeep { .. } => Kind::BadInput,
             _ => Kind::Failure,
         };
     }
@@ -335,6 +352,16 @@ fn classify(error: &(dyn StdError + 'static)) -> Kind {
         return Kind::NotFound;
     }
     Kind::Failure
+}
+
+/// The kind of what ends a computation: what its configuration says, or what
+/// ends a query over its inputs.
+fn of_computed(error: &(dyn StdError + 'static)) -> Kind {
+    match derived::Error::find(error) {
+        Some(derived::Error::Query(_)) | None => classify(error),
+        Some(derived::Error::Factory(factory::Error::Store(_))) => classify(error),
+        Some(_) => Kind::BadInput,
+    }
 }
 
 /// The kind of what is wrong with a file of this machine: mostly the file, and

@@ -56,7 +56,7 @@ const LAST_STEPS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     clap_complete::CompleteEnv::with_factory(Cli::command).complete();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(args::with_variables(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };

@@ -5,7 +5,7 @@
 //! not be read, there is no hint.
 
 use crate::context::Context;
-use crate::error::CommandError;
+use crate::error::{CommandError, find_cause};
 use crate::quote;
 
 /// How alike a name must be to be suggested.
@@ -83,8 +83,19 @@ fn hint_for(error: &CommandError) -> Option<String> {
     if let Some(error) = error.find::<steward::Error>() {
         return of_pond(error);
     }
+    if let Some(error) = error.find::<derived::Error>()
+        && let Some(hint) = of_computed(error)
+    {
+        return Some(hint);
+    }
     if let Some(error) = error.find::<query::Error>()
-        && let Some(hint) = of_query(error)
+        && let Some(hint) = of_query(match error {
+            // Why it can not be computed tells more.
+            query::Error::Computed { source, .. } => {
+                find_cause::<query::Error>(source.as_ref()).unwrap_or(error)
+            }
+            error => error,
+        })
     {
         return Some(hint);
     }
@@ -146,6 +157,24 @@ fn of_pond(error: &steward::Error) -> Option<String> {
             "repair the file, or delete it to have the defaults back: rm {}",
             quote::shell(&path.to_string_lossy())
         ),
+        _ => return None,
+    })
+}
+
+fn of_computed(error: &derived::Error) -> Option<String> {
+    use derived::Error as E;
+    let ticked = |names: &[String]| {
+        names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    };
+    Some(match error {
+        E::NoColumn { nearest, .. } => format!("did you mean `{}`?", nearest.first()?),
+        E::TimeColumn { candidates } if candidates.is_empty() => {
+            "no column holds times; a table needs none".to_owned()
+        }
+        E::TimeColumn { candidates } => {
+            format!("say `time_column` in its configuration: {}", ticked(candidates))
+        }
+        E::HostPath { .. } => "copy the file into the pond: pond copy host:FILE PATH".to_owned(),
         _ => return None,
     })
 }

@@ -1,7 +1,8 @@
 //! The byte view of a node.
 //!
-//! Always true: of a series, the bytes are one Parquet file of exactly the
-//! rows of its SQL view, in the order of its key; of everything else, the
+//! Always true: of a series, and of a computed table, the bytes are one Parquet
+//! file of exactly the rows of its SQL view, of a series in the order of its
+//! key; of a computed file, what its factory makes; of everything else, the
 //! stored bytes of the newest version, checked against their hash; memory is
 //! bounded by a row group, not by the node.
 //!
@@ -18,8 +19,10 @@ use futures::StreamExt;
 use parquet::arrow::AsyncArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use tinyfs::EntryType;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
+use crate::catalog::Opened;
 use crate::{Error, Result, Session};
 
 /// The most rows of a row group.
@@ -39,24 +42,32 @@ pub async fn write_bytes(
     out: &mut (impl AsyncWrite + Send + Unpin),
 ) -> Result<u64> {
     let found = session.catalog.fs.resolve(path).await?;
-    if !found.node.entry_type.is_series() {
+    if found.node.entry_type == EntryType::DynamicData
+        && let Some(bytes) = session.catalog.computed_bytes(&found, out).await?
+    {
+        return Ok(bytes);
+    }
+    let rows = found.node.entry_type == EntryType::Series
+        || found.node.entry_type.is_tabular() && found.node.entry_type.is_dynamic();
+    if !rows {
         let mut stored = session.catalog.fs.verified(path, None).await?;
         let bytes = tokio::io::copy(&mut stored, out).await.map_err(failed)?;
         out.flush().await.map_err(failed)?;
         return Ok(bytes);
     }
-    let table = session.pond_table(path).await?;
-    let key: Vec<String> = table
-        .members()
-        .iter()
-        .filter_map(|member| member.spec.as_ref())
-        .flat_map(|spec| spec.key.clone())
-        .collect();
-    let frame = session
-        .context()
-        .read_table(table)?
-        .sort(key.iter().map(|name| ident(name).sort(true, true)).collect())?;
-    let mut rows = frame.execute_stream().await?;
+    let opened = session.opened(path).await?;
+    let key: Vec<String> = match &opened {
+        Opened::Stored(table) => {
+            let specs = table.members().iter().filter_map(|member| member.spec.as_ref());
+            specs.flat_map(|spec| spec.key.clone()).collect()
+        }
+        Opened::Computed(table) => table.time_column.iter().map(ToString::to_string).collect(),
+    };
+    let mut frame = session.context().read_table(opened.provider())?;
+    if !key.is_empty() {
+        frame = frame.sort(key.iter().map(|name| ident(name).sort(true, true)).collect())?;
+    }
+    let mut rows = frame.execute_stream().await.map_err(|error| session.complete(error.into()))?;
     let schema = open_schema(&rows.schema());
     let mut writer = AsyncArrowWriter::try_new(&mut *out, Arc::clone(&schema), Some(properties()))
         .map_err(parquet_failed)?;

@@ -19,16 +19,21 @@ use async_trait::async_trait;
 use datafusion::catalog::information_schema::{INFORMATION_SCHEMA, InformationSchemaProvider};
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::error::Result as DfResult;
+use datafusion::execution::SessionState;
+use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::logical_expr::TableType;
 use diagnostics::log_warn;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use tinyfs::{Fs, Glob, GlobOptions, glob};
+use tinyfs::{EntryType, Fs, Glob, GlobOptions, NodeId, NodePath, TimeUnit, glob};
+use tokio::io::AsyncWrite;
 use tokio::sync::OnceCell;
 
+use crate::bounds::{bounded_to, declared_bounds};
+use crate::computed::Chain;
 use crate::format::HostParquet;
-use crate::provider::{Member, Opener, PondTable};
+use crate::provider::{Member, Opener, PondTable, union_of};
 use crate::system::{self, History};
-use crate::{Error, Result, TimeBounds};
+use crate::{ComputedTable, Computer, Error, Inputs, Lineage, Result, TimeBounds};
 
 /// The catalog in which everything is.
 pub(crate) const CATALOG: &str = "duckpond";
@@ -57,16 +62,39 @@ pub(crate) enum Binding {
     Table(Arc<dyn TableProvider>),
 }
 
-/// A path or glob, and the version asked for.
-type Asked = (String, Option<u64>);
+/// A table that was opened.
+#[derive(Clone, Debug)]
+pub(crate) enum Opened {
+    /// Stored nodes alone.
+    Stored(Arc<PondTable>),
+    /// A computed node, or a glob with some among its members.
+    Computed(ComputedTable),
+}
+
+impl Opened {
+    pub(crate) fn provider(&self) -> Arc<dyn TableProvider> {
+        match self {
+            Self::Stored(table) => Arc::clone(table) as _,
+            Self::Computed(table) => Arc::clone(&table.provider),
+        }
+    }
+}
+
+/// A path or glob, the version asked for, and the times to be seen.
+type Asked = (String, Option<u64>, TimeBounds);
 
 /// Resolves names for one session.
 pub(crate) struct Catalog {
     pub(crate) opener: Arc<Opener>,
     pub(crate) fs: Fs,
+    state: SessionState,
     seen: TimeBounds,
     bindings: RwLock<BTreeMap<String, Binding>>,
-    tables: Mutex<HashMap<Asked, Arc<PondTable>>>,
+    tables: Mutex<HashMap<Asked, Opened>>,
+    computer: RwLock<Option<Arc<dyn Computer>>>,
+    /// Computed nodes with all their times, so that one that is met twice is
+    /// planned once.
+    computed: Mutex<HashMap<NodeId, ComputedTable>>,
     paths: OnceCell<Vec<String>>,
     history: RwLock<Option<Arc<dyn History>>>,
 }
@@ -78,14 +106,17 @@ impl fmt::Debug for Catalog {
 }
 
 impl Catalog {
-    pub(crate) fn new(opener: Arc<Opener>, seen: TimeBounds) -> Self {
+    pub(crate) fn new(opener: Arc<Opener>, state: SessionState, seen: TimeBounds) -> Self {
         let fs = Fs::new(Arc::clone(&opener.store));
         Self {
             opener,
             fs,
+            state,
             seen,
             bindings: RwLock::default(),
             tables: Mutex::default(),
+            computer: RwLock::default(),
+            computed: Mutex::default(),
             paths: OnceCell::new(),
             history: RwLock::default(),
         }
@@ -93,6 +124,26 @@ impl Catalog {
 
     pub(crate) fn set_history(&self, history: Arc<dyn History>) {
         *self.history.write().unwrap_or_else(PoisonError::into_inner) = Some(history);
+    }
+
+    pub(crate) fn set_computer(&self, computer: Arc<dyn Computer>) {
+        *self.computer.write().unwrap_or_else(PoisonError::into_inner) = Some(computer);
+    }
+
+    fn computer(&self) -> Option<Arc<dyn Computer>> {
+        self.computer.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The functions and limits of the session, without a name.
+    pub(crate) const fn state(&self) -> &SessionState {
+        &self.state
+    }
+
+    pub(crate) fn memory_limit_bytes(&self) -> Option<usize> {
+        match self.state.runtime_env().memory_pool.memory_limit() {
+            MemoryLimit::Finite(limit) => Some(limit),
+            _ => None,
+        }
     }
 
     pub(crate) fn bind(&self, name: &str, binding: Binding) {
@@ -112,13 +163,17 @@ impl Catalog {
 
     /// The table that a name in SQL stands for; `None` when it is neither
     /// bound nor a path.
-    pub(crate) async fn resolve(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        match self.binding(name) {
-            Some(Binding::Table(table)) => Ok(Some(table)),
-            Some(Binding::Path { path, version }) => Ok(Some(self.table_at(&path, version).await?)),
-            None if name.starts_with('/') => Ok(Some(self.table_at(name, None).await?)),
-            None => Ok(None),
-        }
+    pub(crate) async fn resolve(
+        self: &Arc<Self>,
+        name: &str,
+    ) -> Result<Option<Arc<dyn TableProvider>>> {
+        let opened = match self.binding(name) {
+            Some(Binding::Table(table)) => return Ok(Some(table)),
+            Some(Binding::Path { path, version }) => self.table_at(&path, version).await?,
+            None if name.starts_with('/') => self.table_at(name, None).await?,
+            None => return Ok(None),
+        };
+        Ok(Some(opened.provider()))
     }
 
     /// The table at a path or glob, or one version of it as stored.
@@ -127,18 +182,102 @@ impl Catalog {
     /// [`Error::NoSuchTable`], [`Error::NoMatch`], [`Error::NotATable`] and
     /// what uniting schemas says.
     pub(crate) async fn table_at(
-        &self,
+        self: &Arc<Self>,
         path: &str,
         version: Option<u64>,
-    ) -> Result<Arc<PondTable>> {
-        let key = (path.to_owned(), version);
+    ) -> Result<Opened> {
+        self.opened(path, version, self.seen, &Arc::default()).await
+    }
+
+    /// The table at a path or glob, with all its times, for the node at the end
+    /// of `chain`.
+    ///
+    /// # Errors
+    /// As [`Catalog::table_at`]; [`Error::Cycle`], [`Error::TooDeep`].
+    pub(crate) async fn input(
+        self: &Arc<Self>,
+        path: &str,
+        chain: &Arc<Chain>,
+    ) -> Result<ComputedTable> {
+        let opened = self.opened(path, None, TimeBounds::ALL, chain).await?;
+        Ok(match opened {
+            Opened::Computed(table) => table,
+            Opened::Stored(table) => as_input(path, table),
+        })
+    }
+
+    /// As [`Catalog::input`], for a node that is found.
+    pub(crate) async fn input_at(
+        self: &Arc<Self>,
+        found: &NodePath,
+        chain: &Arc<Chain>,
+    ) -> Result<ComputedTable> {
+        match self.computed(found, TimeBounds::ALL, chain).await? {
+            Some(table) => Ok(table),
+            None => self.input(&found.path, chain).await,
+        }
+    }
+
+    async fn opened(
+        self: &Arc<Self>,
+        path: &str,
+        version: Option<u64>,
+        seen: TimeBounds,
+        chain: &Arc<Chain>,
+    ) -> Result<Opened> {
+        let key = (path.to_owned(), version, seen);
         let found = self.tables.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         if let Some(table) = found {
             return Ok(table);
         }
-        let table = Arc::new(self.open(path, version).await?);
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&table));
+        let table = self.open(path, version, seen, chain).await?;
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(key, table.clone());
         Ok(table)
+    }
+
+    /// The table of a computed node; `None` where the node is stored, or
+    /// nobody computes.
+    async fn computed(
+        self: &Arc<Self>,
+        found: &NodePath,
+        seen: TimeBounds,
+        chain: &Arc<Chain>,
+    ) -> Result<Option<ComputedTable>> {
+        let entry_type = found.node.entry_type;
+        if !matches!(entry_type, EntryType::DynamicTable | EntryType::DynamicSeries) {
+            return Ok(None);
+        }
+        let Some(computer) = self.computer() else { return Ok(None) };
+        let known = || self.computed.lock().unwrap_or_else(PoisonError::into_inner);
+        let planned = known().get(&found.id()).cloned();
+        let table = match planned {
+            Some(table) => table,
+            None => {
+                let chain = Arc::new(chain.with(found)?);
+                let inputs = Inputs { catalog: Arc::clone(self), chain };
+                let table = computer.table(found, &inputs).await?;
+                known().insert(found.id(), table.clone());
+                table
+            }
+        };
+        let bounds = declared_bounds(&found.node.attributes)?.intersect(seen);
+        bounded_to(table, bounds).map(Some)
+    }
+
+    /// Writes the bytes of a computed file and returns how many; `None` where
+    /// nobody computes.
+    ///
+    /// # Errors
+    /// The computer's.
+    pub(crate) async fn computed_bytes(
+        self: &Arc<Self>,
+        found: &NodePath,
+        out: &mut (dyn AsyncWrite + Send + Unpin),
+    ) -> Result<Option<u64>> {
+        let Some(computer) = self.computer() else { return Ok(None) };
+        let chain = Arc::new(Chain::default().with(found)?);
+        let inputs = Inputs { catalog: Arc::clone(self), chain };
+        computer.bytes(found, &inputs, out).await.map(Some)
     }
 
     /// A Parquet file of the host as a table, pruned like a stored one.
@@ -150,13 +289,25 @@ impl Catalog {
         PondTable::new(name, Arc::clone(&self.opener), vec![member], false, self.seen)
     }
 
-    async fn open(&self, path: &str, version: Option<u64>) -> Result<PondTable> {
+    async fn open(
+        self: &Arc<Self>,
+        path: &str,
+        version: Option<u64>,
+        seen: TimeBounds,
+        chain: &Arc<Chain>,
+    ) -> Result<Opened> {
         let opener = &self.opener;
         // What is there by this very name comes before what it matches.
         let absent = match self.fs.resolve(path).await {
             Ok(found) => {
+                if version.is_none()
+                    && let Some(table) = self.computed(&found, seen, chain).await?
+                {
+                    return Ok(Opened::Computed(table));
+                }
                 let member = Member::open(opener, &found, version).await?;
-                return PondTable::new(path, Arc::clone(opener), vec![member], false, self.seen);
+                let table = PondTable::new(path, Arc::clone(opener), vec![member], false, seen)?;
+                return Ok(Opened::Stored(Arc::new(table)));
             }
             Err(error) if error.is_absence() => error,
             Err(error) => return Err(error.into()),
@@ -166,21 +317,37 @@ impl Catalog {
         }
         let options = GlobOptions { hidden: false, follow: true };
         let mut matches = self.fs.matches(Glob::parse(path)?, options);
-        let mut found = Vec::new();
+        let mut stored = Vec::new();
+        let mut computed = Vec::new();
         while let Some(next) = matches.next().await? {
-            if next.path.node.entry_type.is_tabular() {
-                found.push(next.path);
+            if !next.path.node.entry_type.is_tabular() {
+                continue;
+            }
+            match self.computed(&next.path, seen, chain).await? {
+                Some(table) => computed.push((next.path.path, table)),
+                None => stored.push(next.path),
             }
         }
         // Futures made beforehand: a closure over borrowed paths is not general
         // enough for the compiler here.
-        let opening: Vec<_> = found.iter().map(|found| Member::open(opener, found, None)).collect();
+        let opening: Vec<_> =
+            stored.iter().map(|found| Member::open(opener, found, None)).collect();
         let members: Vec<Member> =
             stream::iter(opening).buffered(CONCURRENT_MEMBERS).try_collect().await?;
-        if members.is_empty() {
+        if members.is_empty() && computed.is_empty() {
             return Err(Error::NoMatch { pattern: path.to_owned() });
         }
-        PondTable::new(path, Arc::clone(opener), members, true, self.seen)
+        let stored = match members.is_empty() {
+            true => None,
+            false => {
+                let table = PondTable::new(path, Arc::clone(opener), members, true, seen)?;
+                Some(Arc::new(table))
+            }
+        };
+        match stored {
+            Some(stored) if computed.is_empty() => Ok(Opened::Stored(stored)),
+            stored => union(path, stored, &computed).map(Opened::Computed),
+        }
     }
 
     /// The error for a path at which nothing is, with what is near.
@@ -245,6 +412,49 @@ impl Catalog {
         names.extend(self.paths.get().into_iter().flatten().cloned());
         names
     }
+}
+
+/// Stored rows as the input of a computed node.
+fn as_input(path: &str, table: Arc<PondTable>) -> ComputedTable {
+    let mut members: Vec<_> = table.members().iter().filter_map(member_lineage).collect();
+    let lineage = match table.is_glob() {
+        false if members.len() == 1 => members.remove(0),
+        _ => Arc::new(Lineage::Union { pattern: path.to_owned(), members }),
+    };
+    let (time_column, time_unit) = table.time();
+    let notes = table.notes().to_vec();
+    ComputedTable { provider: table, time_column, time_unit, lineage, notes }
+}
+
+/// What the rows of a member are; `None` for a file of the host.
+fn member_lineage(member: &Member) -> Option<Arc<Lineage>> {
+    let entry_type = if member.spec.is_some() { EntryType::Series } else { EntryType::Table };
+    let (node, path) = (member.node?, member.path.to_string());
+    Some(Arc::new(Lineage::Stored { node, path, entry_type }))
+}
+
+/// The union of what a glob matches, some of it computed.
+fn union(
+    pattern: &str,
+    stored: Option<Arc<PondTable>>,
+    computed: &[(String, ComputedTable)],
+) -> Result<ComputedTable> {
+    let mut members: Vec<(&str, Arc<Lineage>)> =
+        computed.iter().map(|(path, table)| (path.as_str(), Arc::clone(&table.lineage))).collect();
+    let own = stored.iter().flat_map(|table| table.members());
+    members.extend(own.filter_map(|member| Some((member.path.as_ref(), member_lineage(member)?))));
+    members.sort_by(|a, b| a.0.cmp(b.0));
+    let members = members.into_iter().map(|(_, lineage)| lineage).collect();
+
+    // The times of all, where all have them in one column.
+    let times = computed.iter().map(|(_, table)| (table.time_column.clone(), table.time_unit));
+    let mut times = times.chain(stored.iter().map(|table| table.time()));
+    let first: (Option<Arc<str>>, Option<TimeUnit>) = times.next().unwrap_or_default();
+    let (time_column, time_unit) = if times.all(|one| one == first) { first } else { (None, None) };
+
+    let (provider, notes) = union_of(stored.clone(), computed)?;
+    let lineage = Arc::new(Lineage::Union { pattern: pattern.to_owned(), members });
+    Ok(ComputedTable { provider, time_column, time_unit, lineage, notes })
 }
 
 /// The names most like `wish`, best first, at most `limit`; all of them are

@@ -10,7 +10,8 @@
 //! day with two midnights two beginnings); an hour that is repeated is two
 //! hours. A time without zone is UTC.
 //!
-//! Deliberately not here: other widths; `date_bin` cuts fixed ones.
+//! Deliberately not here: other widths; `date_bin` cuts fixed ones. [`civil_span`]
+//! gives the same spans to whoever computes with them outside of SQL.
 
 use std::sync::Arc;
 
@@ -48,18 +49,24 @@ impl CivilTrunc {
     }
 }
 
-/// What is cut off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unit {
+/// What the calendar is cut into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CivilUnit {
+    /// An hour by the clock; one that is repeated is two.
     Hour,
+    /// A day.
     Day,
+    /// A week, from Monday.
     Week,
+    /// A month.
     Month,
+    /// A quarter of a year.
     Quarter,
+    /// A year.
     Year,
 }
 
-impl Unit {
+impl CivilUnit {
     const WORDS: [(&'static str, Self); 6] = [
         ("hour", Self::Hour),
         ("day", Self::Day),
@@ -79,7 +86,7 @@ impl Unit {
     }
 
     /// The first day of the span that `day` lies in, and of the next span.
-    fn span(self, day: Date) -> Result<(Date, Date), jiff::Error> {
+    fn days(self, day: Date) -> Result<(Date, Date), jiff::Error> {
         let first = match self {
             Self::Hour | Self::Day => day,
             Self::Week => {
@@ -98,11 +105,59 @@ impl Unit {
         };
         Ok((first, next))
     }
+
+    /// The span that `instant` lies in, in seconds; `None` where a calendar
+    /// ends.
+    fn seconds(self, instant: Timestamp, zone: &TimeZone) -> Option<(i64, i64)> {
+        if self == Self::Hour {
+            // By the offset of the instant itself: a repeated hour is two.
+            let offset = i64::from(zone.to_offset(instant).seconds());
+            let start = (instant.as_second() + offset).div_euclid(3600) * 3600 - offset;
+            return Some((start, start + 3600));
+        }
+        let day = instant.to_zoned(zone.clone()).date();
+        let begin = |day: Date| {
+            let zoned = day.to_zoned(zone.clone())?.start_of_day()?;
+            Ok::<_, jiff::Error>(zoned.timestamp().as_second())
+        };
+        // Absence is the answer here: the caller names the instant.
+        let (first, next) = self.days(day).ok()?;
+        Some((begin(first).ok()?, begin(next).ok()?))
+    }
+}
+
+/// A span of the calendar, as instants in microseconds since 1970 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CivilSpan {
+    /// Its first instant.
+    pub start_us: i64,
+    /// The first instant of the next span.
+    pub end_us: i64,
+}
+
+/// The civil span that the instant `us` lies in, in a zone; what `civil_trunc`
+/// truncates to is its beginning.
+///
+/// # Errors
+/// [`Error::BadRequest`](crate::Error::BadRequest) for an instant that no
+/// calendar holds.
+pub fn civil_span(unit: CivilUnit, us: i64, zone: &TimeZone) -> crate::Result<CivilSpan> {
+    let span = || {
+        let instant = Timestamp::from_second(us.div_euclid(1_000_000)).ok()?;
+        let (start, end) = unit.seconds(instant, zone)?;
+        Some(CivilSpan {
+            start_us: start.checked_mul(1_000_000)?,
+            end_us: end.checked_mul(1_000_000)?,
+        })
+    };
+    span().ok_or_else(|| crate::Error::BadRequest {
+        what: format!("{us} us since 1970 is no time that a calendar holds"),
+    })
 }
 
 /// Truncates instants, quickly where they follow each other.
 struct Truncator {
-    unit: Unit,
+    unit: CivilUnit,
     zone: TimeZone,
     /// How many units of the column make a second.
     per_second: i64,
@@ -121,24 +176,13 @@ impl Truncator {
             || exec_datafusion_err!("civil_trunc: {value} is no time that a calendar holds");
         let seconds = value.div_euclid(self.per_second);
         let instant = Timestamp::from_second(seconds).map_err(|_| out_of_range())?;
-        if self.unit == Unit::Hour {
-            // By the offset of the instant itself: a repeated hour is two.
-            let offset = i64::from(self.zone.to_offset(instant).seconds());
-            let start = (seconds + offset).div_euclid(3600) * 3600 - offset;
-            return start.checked_mul(self.per_second).ok_or_else(out_of_range);
-        }
-        let day = instant.to_zoned(self.zone.clone()).date();
-        let bounds = self.unit.span(day).and_then(|(first, next)| {
-            let begin = |day: Date| {
-                let zoned = day.to_zoned(self.zone.clone())?.start_of_day()?;
-                Ok::<_, jiff::Error>(zoned.timestamp().as_second())
-            };
-            Ok((begin(first)?, begin(next)?))
-        });
-        let (start, end) = bounds.map_err(|_| out_of_range())?;
+        let (start, end) = self.unit.seconds(instant, &self.zone).ok_or_else(out_of_range)?;
         let scaled = |seconds: i64| seconds.checked_mul(self.per_second);
         let span = scaled(start).zip(scaled(end)).ok_or_else(out_of_range)?;
-        self.last = Some(span);
+        // An hour can be cut short by a change of offset within it.
+        if self.unit != CivilUnit::Hour {
+            self.last = Some(span);
+        }
         Ok(span.0)
     }
 
@@ -201,7 +245,7 @@ impl ScalarUDFImpl for CivilTrunc {
         let [unit, _, zone] = args.scalar_arguments else {
             return plan_err!("civil_trunc takes a unit, a time and a zone");
         };
-        Unit::parse(text(*unit, "unit")?)?;
+        CivilUnit::parse(text(*unit, "unit")?)?;
         let name = text(*zone, "zone")?;
         find_zone(name)?;
         let time = &args.arg_fields[1];
@@ -218,7 +262,7 @@ impl ScalarUDFImpl for CivilTrunc {
         };
         let name = text(scalar(zone), "zone")?;
         let mut truncator = Truncator {
-            unit: Unit::parse(text(scalar(unit), "unit")?)?,
+            unit: CivilUnit::parse(text(scalar(unit), "unit")?)?,
             zone: find_zone(name)?,
             per_second: 1,
             last: None,
@@ -270,7 +314,7 @@ impl ScalarUDFImpl for CivilTrunc {
 mod tests {
     use super::*;
 
-    fn start(unit: Unit, zone: &str, instant: &str) -> String {
+    fn start(unit: CivilUnit, zone: &str, instant: &str) -> String {
         let mut truncator =
             Truncator { unit, zone: TimeZone::get(zone).unwrap(), per_second: 1, last: None };
         let instant: Timestamp = instant.parse().unwrap();
@@ -280,7 +324,7 @@ mod tests {
 
     #[test]
     fn days_are_civil_across_both_changes() {
-        let day = |at| start(Unit::Day, "America/Los_Angeles", at);
+        let day = |at| start(CivilUnit::Day, "America/Los_Angeles", at);
         // 23 hours.
         assert_eq!(day("2024-03-10T08:00:00Z"), "2024-03-10T08:00:00Z");
         assert_eq!(day("2024-03-11T06:59:59Z"), "2024-03-10T08:00:00Z");
@@ -294,7 +338,7 @@ mod tests {
     fn day_with_two_midnights_begins_at_the_first() {
         // Havana went from 01:00 to 00:00 on 2024-11-03.
         for at in ["2024-11-03T04:30:00Z", "2024-11-03T05:30:00Z", "2024-11-03T20:00:00Z"] {
-            assert_eq!(start(Unit::Day, "America/Havana", at), "2024-11-03T04:00:00Z");
+            assert_eq!(start(CivilUnit::Day, "America/Havana", at), "2024-11-03T04:00:00Z");
         }
     }
 
@@ -302,14 +346,14 @@ mod tests {
     fn day_without_midnight_begins_after_the_gap() {
         // Sao Paulo went from 00:00 to 01:00 on 2018-11-04.
         assert_eq!(
-            start(Unit::Day, "America/Sao_Paulo", "2018-11-04T12:00:00Z"),
+            start(CivilUnit::Day, "America/Sao_Paulo", "2018-11-04T12:00:00Z"),
             "2018-11-04T03:00:00Z"
         );
     }
 
     #[test]
     fn repeated_hour_is_two_hours() {
-        let hour = |at| start(Unit::Hour, "America/Los_Angeles", at);
+        let hour = |at| start(CivilUnit::Hour, "America/Los_Angeles", at);
         assert_eq!(hour("2024-11-03T08:30:00Z"), "2024-11-03T08:00:00Z");
         assert_eq!(hour("2024-11-03T09:30:00Z"), "2024-11-03T09:00:00Z");
     }
@@ -317,9 +361,9 @@ mod tests {
     #[test]
     fn longer_spans_begin_on_their_first_day() {
         let at = "2024-08-15T12:00:00Z";
-        assert_eq!(start(Unit::Week, "Europe/Rome", at), "2024-08-11T22:00:00Z");
-        assert_eq!(start(Unit::Month, "Europe/Rome", at), "2024-07-31T22:00:00Z");
-        assert_eq!(start(Unit::Quarter, "Europe/Rome", at), "2024-06-30T22:00:00Z");
-        assert_eq!(start(Unit::Year, "Europe/Rome", at), "2023-12-31T23:00:00Z");
+        assert_eq!(start(CivilUnit::Week, "Europe/Rome", at), "2024-08-11T22:00:00Z");
+        assert_eq!(start(CivilUnit::Month, "Europe/Rome", at), "2024-07-31T22:00:00Z");
+        assert_eq!(start(CivilUnit::Quarter, "Europe/Rome", at), "2024-06-30T22:00:00Z");
+        assert_eq!(start(CivilUnit::Year, "Europe/Rome", at), "2023-12-31T23:00:00Z");
     }
 }

@@ -22,7 +22,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Side {
     /// The path of the node.
     pub path: String,
-    /// The version of the node.
+    /// The version of the node; 0 when the node is computed.
     pub version: u64,
     /// What it says: a type, a unit.
     pub says: String,
@@ -30,7 +30,10 @@ pub struct Side {
 
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in version {} of `{}`", self.says, self.version, self.path)
+        match self.version {
+            0 => write!(f, "{} in `{}`", self.says, self.path),
+            version => write!(f, "{} in version {version} of `{}`", self.says, self.path),
+        }
     }
 }
 
@@ -185,6 +188,21 @@ pub enum Error {
     Undecodable {
         /// What the decoder says.
         what: String,
+    },
+    /// A computed node could not be computed.
+    #[error("`{path}` can not be computed")]
+    Computed {
+        /// The path of the innermost node that failed.
+        path: String,
+        /// Why not.
+        #[source]
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// A node is computed from itself.
+    #[error("computed from itself: {}", names.join(" -> "))]
+    Cycle {
+        /// The paths on the way round; the last is the first.
+        names: Vec<String>,
     },
     /// The file system could not answer.
     #[error(transparent)]

@@ -5,17 +5,17 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
-use datafusion::catalog::TableProvider;
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::functions_aggregate::expr_fn::min;
 use datafusion::logical_expr::Expr;
 use tinyfs::{EntryType, NodePath, SeriesSpec, TimeRange};
 
+use crate::catalog::Opened;
 use crate::provider::{Member, PondTable};
 use crate::schema::UNIT_KEY;
 use crate::time::{Rounding, instant_us};
-use crate::{Result, Session, TimeBounds};
+use crate::{ComputedTable, Lineage, Result, Session, TimeBounds};
 
 /// Up to so many stored rows that may supersede each other are counted by a
 /// query; beyond that their number is an upper bound.
@@ -32,6 +32,17 @@ pub struct ColumnFacts {
     pub nullable: bool,
     /// Its unit, where all versions give the same.
     pub unit: Option<String>,
+}
+
+/// What is said of a computed table alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComputedFacts {
+    /// The factory that computes it.
+    pub factory: String,
+    /// The column of times, for a series.
+    pub time_column: Option<String>,
+    /// What it is computed from: paths and globs, as far as one step back.
+    pub inputs: Vec<String>,
 }
 
 /// A table or series, described.
@@ -55,14 +66,18 @@ pub struct TableFacts {
     pub size_bytes: u64,
     /// Rows of these, as stored.
     pub stored_rows: u64,
-    /// Rows that a query sees, superseded and quarantined ones left out.
-    pub rows: u64,
+    /// Rows that a query sees, superseded and quarantined ones left out. Those
+    /// of a computed table are not counted: they would have to be computed.
+    pub rows: Option<u64>,
     /// Whether `rows` is exact; if not, there are at most so many.
     pub rows_exact: bool,
     /// Stored rows before the plausibility floor.
     pub quarantined_rows: u64,
-    /// The times of the rows, from the floor on; `None` when there are none.
+    /// The times of the rows, from the floor on; `None` when there are none, or
+    /// when they are not known without computing them.
     pub time_range: Option<TimeRange>,
+    /// What is said of a computed table; `None` for a stored one.
+    pub computed: Option<ComputedFacts>,
 }
 
 impl Session {
@@ -71,19 +86,13 @@ impl Session {
     /// # Errors
     /// As [`Session::table`].
     pub async fn facts(&self, path: &str) -> Result<TableFacts> {
-        let table = self.pond_table(path).await?;
+        let opened = self.opened(path).await?;
         let found = self.catalog.fs.resolve(path).await?;
-        let columns = table
-            .schema()
-            .fields()
-            .iter()
-            .map(|field| ColumnFacts {
-                name: field.name().clone(),
-                data_type: type_name(field.data_type()),
-                nullable: field.is_nullable(),
-                unit: field.metadata().get(UNIT_KEY).cloned(),
-            })
-            .collect();
+        let columns = columns(&opened.provider().schema());
+        let table = match opened {
+            Opened::Stored(table) => table,
+            Opened::Computed(table) => return Ok(computed_facts(found, columns, table)),
+        };
         let notes = table.notes().to_vec();
         let files = || table.members().iter().flat_map(|member| &member.files);
         let stored_rows: u64 = files().map(|file| file.rows()).sum();
@@ -109,10 +118,11 @@ impl Session {
             versions,
             size_bytes,
             stored_rows,
-            rows,
+            rows: Some(rows),
             rows_exact: exact,
             quarantined_rows,
             time_range,
+            computed: None,
         })
     }
 
@@ -181,6 +191,40 @@ impl Session {
         let first = ScalarValue::try_from_array(first.column(0), 0)?;
         Ok(instant_us(&first, spec.time_unit, Rounding::Down)
             .map(|min_us| TimeRange { min_us, max_us: stored.max_us }))
+    }
+}
+
+fn columns(schema: &SchemaRef) -> Vec<ColumnFacts> {
+    let describe = |field: &FieldRef| ColumnFacts {
+        name: field.name().clone(),
+        data_type: type_name(field.data_type()),
+        nullable: field.is_nullable(),
+        unit: field.metadata().get(UNIT_KEY).cloned(),
+    };
+    schema.fields().iter().map(describe).collect()
+}
+
+fn computed_facts(found: NodePath, columns: Vec<ColumnFacts>, table: ComputedTable) -> TableFacts {
+    let inputs = match table.lineage.as_ref() {
+        Lineage::Computed { inputs, .. } => inputs.iter().flat_map(|input| input.names()).collect(),
+        other => other.names(),
+    };
+    let factory = found.node.factory.clone().unwrap_or_default();
+    let time_column = table.time_column.as_deref().map(str::to_owned);
+    TableFacts {
+        entry_type: found.node.entry_type,
+        found,
+        columns,
+        notes: table.notes,
+        series: None,
+        versions: 0,
+        size_bytes: 0,
+        stored_rows: 0,
+        rows: None,
+        rows_exact: false,
+        quarantined_rows: 0,
+        time_range: None,
+        computed: Some(ComputedFacts { factory, time_column, inputs }),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::Scratch;
 
 /// The rows of every series that a session sees, by time; both ends included.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TimeBounds {
     /// No row before this, in microseconds since 1970 UTC.
     pub start_us: Option<i64>,

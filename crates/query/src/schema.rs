@@ -22,10 +22,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
-use datafusion::common::ScalarValue;
 use datafusion::common::stats::Precision;
+use datafusion::common::{ScalarValue, Statistics};
 
-use crate::provider::VersionFile;
 use crate::{Error, Result, Side};
 
 /// The key under which a column's metadata holds its unit.
@@ -41,18 +40,30 @@ pub(crate) struct United {
     pub(crate) notes: Vec<String>,
 }
 
+/// One of the schemas to unite, and whose it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    /// The path of the node.
+    pub(crate) path: &'a str,
+    /// The version; 0 for a computed table, which has none.
+    pub(crate) version: u64,
+    pub(crate) schema: &'a SchemaRef,
+    /// What is known of its values, where something is.
+    pub(crate) statistics: Option<&'a Statistics>,
+}
+
 /// Unites the schemas of versions, oldest first.
 ///
 /// # Errors
 /// [`Error::TypeConflict`] and [`Error::UnitConflict`] name both versions.
-pub(crate) fn unite<'a>(files: impl IntoIterator<Item = &'a Arc<VersionFile>>) -> Result<United> {
-    let files: Vec<&Arc<VersionFile>> = files.into_iter().collect();
+pub(crate) fn unite<'a>(sources: impl IntoIterator<Item = Source<'a>>) -> Result<United> {
+    let files: Vec<Source<'a>> = sources.into_iter().collect();
     let mut columns: Vec<Column> = Vec::new();
     let mut by_name: HashMap<String, usize> = HashMap::new();
     let mut previous: Option<&SchemaRef> = None;
     for (seen, file) in files.iter().enumerate() {
         // Most versions repeat the schema of the one before.
-        if previous.is_some_and(|previous| Arc::ptr_eq(previous, &file.schema)) {
+        if previous.is_some_and(|previous| Arc::ptr_eq(previous, file.schema)) {
             for field in file.schema.fields() {
                 if let Some(&at) = by_name.get(field.name()) {
                     columns[at].present += 1;
@@ -60,7 +71,7 @@ pub(crate) fn unite<'a>(files: impl IntoIterator<Item = &'a Arc<VersionFile>>) -
             }
             continue;
         }
-        previous = Some(&file.schema);
+        previous = Some(file.schema);
         for field in file.schema.fields() {
             match by_name.get(field.name()) {
                 Some(&at) => columns[at].widen_by(file, field)?,
@@ -97,12 +108,12 @@ struct Column {
     present: usize,
 }
 
-fn side(file: &VersionFile, says: impl Into<String>) -> Side {
-    Side { path: file.path.to_string(), version: file.number, says: says.into() }
+fn side(file: &Source<'_>, says: impl Into<String>) -> Side {
+    Side { path: file.path.to_owned(), version: file.version, says: says.into() }
 }
 
 impl Column {
-    fn new(file: &VersionFile, field: &FieldRef, late: bool) -> Self {
+    fn new(file: &Source<'_>, field: &FieldRef, late: bool) -> Self {
         let data_type = plain(field.data_type());
         let mut column = Self {
             name: field.name().clone(),
@@ -119,7 +130,7 @@ impl Column {
         column
     }
 
-    fn widen_by(&mut self, file: &VersionFile, field: &FieldRef) -> Result<()> {
+    fn widen_by(&mut self, file: &Source<'_>, field: &FieldRef) -> Result<()> {
         self.present += 1;
         let theirs = plain(field.data_type());
         self.from_int64 |= is_int64(&theirs);
@@ -150,7 +161,7 @@ impl Column {
         Ok(())
     }
 
-    fn note_unit(&mut self, file: &VersionFile, field: &FieldRef) {
+    fn note_unit(&mut self, file: &Source<'_>, field: &FieldRef) {
         match field.metadata().get(UNIT_KEY) {
             Some(unit) if self.unit.is_none() => self.unit = Some(side(file, unit)),
             None if self.without_unit.is_none() => {
@@ -178,23 +189,24 @@ fn is_int64(data_type: &DataType) -> bool {
 }
 
 /// Refuses a 64-bit integer column that would lose digits as a float.
-fn check_exact(column: &Column, files: &[&Arc<VersionFile>]) -> Result<()> {
+fn check_exact(column: &Column, files: &[Source<'_>]) -> Result<()> {
     for file in files {
         let Some((at, field)) = file.schema.column_with_name(&column.name) else { continue };
         if !is_int64(field.data_type()) {
             continue;
         }
-        let stats = &file.statistics.column_statistics[at];
+        let stats = file.statistics.and_then(|known| known.column_statistics.get(at));
         let exact = |bound: &Precision<ScalarValue>| match bound.get_value() {
             Some(ScalarValue::Int64(Some(value))) => value.unsigned_abs() <= EXACT_INT as u64,
             Some(ScalarValue::UInt64(Some(value))) => *value <= EXACT_INT as u64,
             _ => false,
         };
         let all_null = matches!(
-            (stats.null_count, file.statistics.num_rows),
-            (Precision::Exact(nulls), Precision::Exact(rows)) if nulls == rows
+            (stats.map(|stats| stats.null_count), file.statistics.map(|known| known.num_rows)),
+            (Some(Precision::Exact(nulls)), Some(Precision::Exact(rows))) if nulls == rows
         );
-        if !(all_null || exact(&stats.min_value) && exact(&stats.max_value)) {
+        let bounded = stats.is_some_and(|stats| exact(&stats.min_value) && exact(&stats.max_value));
+        if !(all_null || bounded) {
             return Err(Error::TypeConflict {
                 column: column.name.clone(),
                 left: Box::new(side(file, field.data_type().to_string())),
@@ -204,6 +216,22 @@ fn check_exact(column: &Column, files: &[&Arc<VersionFile>]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The narrowest type that holds every value of both; `None` where there is
+/// none, or where values would have to be looked at to tell.
+#[must_use]
+pub fn common_type(a: &DataType, b: &DataType) -> Option<DataType> {
+    let (a, b) = (plain(a), plain(b));
+    let wide = widen(&a, &b).ok()?;
+    let loses_digits = wide == DataType::Float64 && (is_int64(&a) || is_int64(&b));
+    (!loses_digits).then_some(wide)
+}
+
+/// The type in which a column of this type is worked with.
+#[must_use]
+pub fn plain_type(data_type: &DataType) -> DataType {
+    plain(data_type)
 }
 
 /// The type in which a column of one version is read.

@@ -33,16 +33,16 @@ use tinyfs::Store;
 use crate::again::TellApart;
 use crate::alarm::Alarm;
 use crate::bounded;
-use crate::catalog::{Binding, CATALOG, Catalog, OneCatalog, PATHS, PondCatalog};
+use crate::catalog::{Binding, CATALOG, Catalog, OneCatalog, Opened, PATHS, PondCatalog};
 use crate::civil;
 use crate::content_store::{ContentStore, OnlyPond};
 use crate::depth;
 use crate::format::{self, HostSource, HostTable, OpenedSource, ReadOptions};
 use crate::joins;
 use crate::memory::SharedPool;
-use crate::provider::{Opener, PondTable};
+use crate::provider::Opener;
 use crate::system::History;
-use crate::{Error, Result, Rows, SessionOptions};
+use crate::{Computer, Error, Inputs, Result, Rows, SessionOptions};
 
 /// Nesting of SQL beyond this is refused.
 const RECURSION_LIMIT: usize = 50;
@@ -105,17 +105,16 @@ impl Session {
         options.scratch.add_runtime(&runtime);
         let footers = runtime.cache_manager.get_file_metadata_cache();
         let opener = Arc::new(Opener::new(store, contents, footers, options.verify_reads));
-        let catalog = Arc::new(Catalog::new(opener, options.time_range));
-
-        let catalogs = OneCatalog(Arc::new(PondCatalog::new(Arc::clone(&catalog))));
-        let state = SessionStateBuilder::new()
+        // Two states: one that knows no name, for plans of computed nodes, so
+        // that no name leaks into them and the catalog does not hold itself;
+        // and the same with our names.
+        let nameless = SessionStateBuilder::new()
             .with_default_features()
             .with_config(config(&options))
             .with_runtime_env(runtime)
-            .with_catalog_list(Arc::new(catalogs))
             .with_analyzer_rule(Arc::new(TellApart))
             .build();
-        let context = SessionContext::new_with_state(state);
+        let context = SessionContext::new_with_state(nameless);
         if let Some(limit) = options.memory_limit_bytes {
             for function in bounded::functions(&context, limit)? {
                 context.register_udf(function);
@@ -124,6 +123,13 @@ impl Session {
         for function in civil::functions() {
             context.register_udf(function);
         }
+        let nameless = context.state();
+        let catalog = Arc::new(Catalog::new(opener, nameless.clone(), options.time_range));
+        let catalogs = OneCatalog(Arc::new(PondCatalog::new(Arc::clone(&catalog))));
+        let state = SessionStateBuilder::new_from_existing(nameless)
+            .with_catalog_list(Arc::new(catalogs))
+            .build();
+        let context = SessionContext::new_with_state(state);
         Ok(Self { catalog, context, options: Arc::new(options) })
     }
 
@@ -132,6 +138,21 @@ impl Session {
     pub fn with_history(self, history: Arc<dyn History>) -> Self {
         self.catalog.set_history(history);
         self
+    }
+
+    /// Gives the session who computes the nodes that are computed. Without, they
+    /// have no rows.
+    #[must_use]
+    pub fn with_computer(self, computer: Arc<dyn Computer>) -> Self {
+        self.catalog.set_computer(computer);
+        self
+    }
+
+    /// The tables of the session as a computed node sees them: at all times,
+    /// with what is known of how they come about.
+    #[must_use]
+    pub fn inputs(&self) -> Inputs {
+        Inputs { catalog: Arc::clone(&self.catalog), chain: Arc::default() }
     }
 
     /// The same session, whose queries may take so long and no longer.
@@ -198,16 +219,11 @@ impl Session {
             },
         };
         let stream = stream.map_err(|error| self.complete(error))?;
-        let guarded = Guarded {
-            input: Some(stream.0),
-            schema: stream.1,
-            alarm,
-            memory_limit_bytes: self.options.memory_limit_bytes,
-        };
+        let guarded = Guarded::new(stream, alarm, self.options.memory_limit_bytes);
         Ok(Rows { stream: Box::pin(guarded) })
     }
 
-    async fn start(&self, text: &str) -> Result<(SendableRecordBatchStream, SchemaRef)> {
+    async fn start(&self, text: &str) -> Result<SendableRecordBatchStream> {
         let statement = parse(text)?;
         let state = self.context.state();
         let plan = self.plan(&state, statement).await?;
@@ -217,9 +233,7 @@ impl Session {
             .with_allow_statements(false)
             .verify_plan(&plan)?;
         let limited = self.options.memory_limit_bytes.is_some();
-        let stream = joins::start(&state, &plan, limited).await?;
-        let schema = stream.schema();
-        Ok((stream, schema))
+        Ok(joins::start(&state, &plan, limited).await?)
     }
 
     async fn plan(
@@ -246,7 +260,7 @@ impl Session {
     /// [`Error::NoSuchTable`], [`Error::NoMatch`], [`Error::NotATable`], and
     /// conflicts between versions.
     pub async fn table(&self, path: &str) -> Result<Arc<dyn TableProvider>> {
-        Ok(self.pond_table(path).await?)
+        Ok(self.opened(path).await?.provider())
     }
 
     /// The columns of a path, a glob or a bound name, for completion.
@@ -268,7 +282,7 @@ impl Session {
         self.catalog.paths().await
     }
 
-    pub(crate) async fn pond_table(&self, path: &str) -> Result<Arc<PondTable>> {
+    pub(crate) async fn opened(&self, path: &str) -> Result<Opened> {
         self.catalog.table_at(path, None).await
     }
 
@@ -311,8 +325,16 @@ fn config(options: &SessionOptions) -> SessionConfig {
     config
 }
 
+/// Whether a text is one query, such as a view may be.
+///
+/// # Errors
+/// As [`Session::sql`], as far as the text alone tells.
+pub fn check_view(text: &str) -> Result<()> {
+    only_queries(&parse(text)?)
+}
+
 /// One statement, of a kind that only reads.
-fn parse(text: &str) -> Result<Statement> {
+pub(crate) fn parse(text: &str) -> Result<Statement> {
     depth::check_text(text)?;
     let mut statements = DFParserBuilder::new(text)
         .with_recursion_limit(RECURSION_LIMIT)
@@ -326,6 +348,18 @@ fn parse(text: &str) -> Result<Statement> {
             Ok(statement)
         }
         _ => Err(Error::StatementCount { count }),
+    }
+}
+
+/// Refuses what is not a query: a view has nothing to explain or show.
+pub(crate) fn only_queries(statement: &Statement) -> Result<()> {
+    match statement {
+        Statement::Statement(inner) if matches!(inner.as_ref(), SqlStatement::Query(_)) => Ok(()),
+        other => {
+            let text = other.to_string();
+            let word = text.split_whitespace().next().unwrap_or_default();
+            Err(Error::Refused { statement: format!("{word} in a view") })
+        }
     }
 }
 
@@ -356,7 +390,7 @@ fn only_reads(statement: &Statement) -> Result<()> {
 }
 
 /// The name in the planner's complaint that a table is missing.
-fn missing_table(error: &DataFusionError) -> Option<String> {
+pub(crate) fn missing_table(error: &DataFusionError) -> Option<String> {
     let DataFusionError::Plan(message) = error.find_root() else { return None };
     let name = message.strip_prefix("table '")?.strip_suffix("' not found")?;
     let prefix = format!("{CATALOG}.{PATHS}.");
@@ -364,11 +398,22 @@ fn missing_table(error: &DataFusionError) -> Option<String> {
 }
 
 /// The rows of a query until its deadline, its errors made ours.
-struct Guarded {
+pub(crate) struct Guarded {
     input: Option<SendableRecordBatchStream>,
     schema: SchemaRef,
     alarm: Option<Alarm>,
     memory_limit_bytes: Option<usize>,
+}
+
+impl Guarded {
+    pub(crate) fn new(
+        input: SendableRecordBatchStream,
+        alarm: Option<Alarm>,
+        memory_limit_bytes: Option<usize>,
+    ) -> Self {
+        let schema = input.schema();
+        Self { input: Some(input), schema, alarm, memory_limit_bytes }
+    }
 }
 
 impl Stream for Guarded {

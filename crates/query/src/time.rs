@@ -98,6 +98,20 @@ pub(crate) fn bound(
     })
 }
 
+/// The value of a time column at an instant in microseconds since 1970 UTC: the
+/// first that is not before it, or the last that is not after it. `unit` is
+/// that of an integer. `None` when the type holds no times.
+#[must_use]
+pub fn time_bound(
+    us: i64,
+    data_type: &DataType,
+    unit: Option<Declared>,
+    first: bool,
+) -> Option<ScalarValue> {
+    let rounding = if first { Rounding::Up } else { Rounding::Down };
+    bound(us, data_type, unit.unwrap_or(Declared::Microsecond), rounding)
+}
+
 /// The instant of a value of a time column, in microseconds, rounded.
 pub(crate) fn instant_us(
     value: &ScalarValue,

@@ -27,6 +27,11 @@ impl Layout {
         self.root.join("data")
     }
 
+    /// What can be computed again; may be deleted.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.root.join("cache")
+    }
+
     /// What belongs to this replica alone; may be deleted.
     pub(crate) fn control(&self) -> PathBuf {
         self.root.join("control")

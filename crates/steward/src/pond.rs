@@ -12,7 +12,7 @@ mod init;
 pub(crate) use init::must_be_pond;
 
 use std::cmp::Ordering;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,6 +110,12 @@ impl Pond {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.layout.root()
+    }
+
+    /// The directory of what can be computed again. It need not be there.
+    #[must_use]
+    pub fn cache_dir(&self) -> PathBuf {
+        self.layout.cache()
     }
 
     /// Which pond it is.

@@ -430,9 +430,13 @@ impl<'a> Work<'a> {
             let factory = open.factory.clone().unwrap_or_default();
             NewNode::Dynamic { entry_type, factory, version }
         } else {
-            NewNode::File { entry_type, attributes, version }
+            NewNode::File { entry_type, attributes: attributes.clone(), version }
         };
-        open.new = Some(fs.store().create(*parent, name, node).await?);
+        let node = fs.store().create(*parent, name, node).await?;
+        if entry_type.is_dynamic() && !attributes.is_empty() {
+            fs.store().set_attributes(node, attributes).await?;
+        }
+        open.new = Some(node);
         Ok(())
     }
 

@@ -158,6 +158,29 @@ pub enum Error {
         /// What it is.
         actual: EntryType,
     },
+    /// A factory could not compute the node.
+    #[error("`{path}` can not be computed")]
+    Uncomputed {
+        /// The path.
+        path: String,
+        /// Why not.
+        #[source]
+        source: Source,
+    },
+    /// A directory is computed from itself.
+    #[error("computed from itself: {}", names.join(" -> "))]
+    Cycle {
+        /// The paths on the way round; the last is the first.
+        names: Vec<String>,
+    },
+    /// A directory is computed from one that is computed from one, and so on.
+    #[error("`{path}` is computed through more than {limit} levels of directories")]
+    TooDeep {
+        /// The path.
+        path: String,
+        /// How many levels there may be.
+        limit: usize,
+    },
     /// A file is too long for what was asked.
     #[error("`{path}` has {size_bytes} bytes, more than the {limit_bytes} that fit here")]
     TooLong {

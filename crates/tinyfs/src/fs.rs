@@ -25,7 +25,7 @@ use std::sync::Arc;
 pub use nodes::NodePath;
 pub use resolve::MAX_LINKS;
 pub use working_dir::WorkingDir;
-pub use writing::Target;
+pub use writing::{Configured, Target};
 
 use crate::{Store, WriteStore, path};
 

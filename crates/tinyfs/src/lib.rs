@@ -47,7 +47,7 @@ mod series;
 mod store;
 
 pub use error::{Error, Result, Source};
-pub use fs::{Fs, NodePath, Target, WorkingDir};
+pub use fs::{Configured, Fs, NodePath, Target, WorkingDir};
 pub use glob::{Glob, GlobOptions, Match, Matches, Visitor};
 pub use ids::{IdSource, SequentialIds};
 pub use memory::{MemoryDirectory, MemoryFile, MemoryNode, MemoryStore, MemorySymlink, MemoryView};

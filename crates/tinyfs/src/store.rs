@@ -125,11 +125,12 @@ pub trait WriteStore: Store {
     /// [`Error::UnknownContent`](crate::Error::UnknownContent).
     async fn create(&self, dir: NodeId, name: &Name, node: NewNode) -> Result<NodeId>;
 
-    /// Adds a version to a file and returns its number.
+    /// Adds a version to a file, or to what a factory computes: its next
+    /// configuration. Returns the version's number.
     ///
     /// # Errors
     /// [`Error::NoSuchNode`](crate::Error::NoSuchNode), also when the node is
-    /// not a stored file; [`Error::UnknownContent`](crate::Error::UnknownContent).
+    /// a stored directory or a symlink; [`Error::UnknownContent`](crate::Error::UnknownContent).
     async fn append(&self, file: NodeId, version: NewVersion) -> Result<u64>;
 
     /// Replaces the attributes of a node.

@@ -46,7 +46,7 @@ impl NodeRows {
         }
         versions.sort_by_key(|version| version.number);
         let runs =
-            if entry_type.is_series() { fewest(&versions, merged) } else { versions.clone() };
+            if entry_type == EntryType::Series { fewest(&versions, merged) } else { versions.clone() };
         Some(Self { entry_type, attributes, factory, versions, runs })
     }
 
@@ -71,7 +71,7 @@ impl NodeRows {
     /// and its last.
     pub(crate) fn is_dense(&self) -> bool {
         let first = |run: &Version| run.covers.as_ref().map_or(run.number, |c| *c.start());
-        !self.entry_type.is_series()
+        self.entry_type != EntryType::Series
             || self.runs.windows(2).all(|pair| pair[0].number + 1 == first(&pair[1]))
     }
 

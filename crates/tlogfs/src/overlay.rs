@@ -178,7 +178,7 @@ impl Overlay {
         let appended = |id: &NodeId| {
             let change = self.nodes.get(id)?;
             let (first, last) = (change.added.first()?, change.added.last()?);
-            change.rows.entry_type.is_series().then_some((*id, first.number..=last.number))
+            (change.rows.entry_type == EntryType::Series).then_some((*id, first.number..=last.number))
         };
         self.touched.iter().filter_map(appended).collect()
     }
@@ -254,7 +254,7 @@ fn time_column(entry_type: EntryType, attributes: &Attributes) -> Option<String>
     // A declaration that can not be read has no column to repeat in the row;
     // whoever reads the series is told.
     let spec = SeriesSpec::read_from(attributes).ok().flatten();
-    spec.filter(|_| entry_type.is_series()).map(|spec| spec.time_column)
+    spec.filter(|_| entry_type == EntryType::Series).map(|spec| spec.time_column)
 }
 
 fn version_row(

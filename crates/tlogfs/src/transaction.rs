@@ -132,7 +132,7 @@ impl Transaction {
         run: NewVersion,
     ) -> Result<()> {
         let mut state = self.changing().await?;
-        self.stored_file(&state.overlay, series).await?;
+        self.versioned(&state.overlay, series).await?;
         let mut run = self.version_of(run)?;
         run.number = *covers.end();
         run.covers = Some(covers);
@@ -177,10 +177,10 @@ impl Transaction {
         if entry_type.is_directory() { Ok(()) } else { Err(Error::NotADirectoryNode { id }) }
     }
 
-    async fn stored_file(&self, overlay: &Overlay, id: NodeId) -> Result<()> {
+    async fn versioned(&self, overlay: &Overlay, id: NodeId) -> Result<()> {
         let entry_type = self.entry_type(overlay, id).await?;
-        let stored = entry_type.is_file() && !entry_type.is_dynamic();
-        if stored { Ok(()) } else { Err(Error::NoSuchNode { id }) }
+        let versioned = entry_type.is_file() || entry_type.is_dynamic();
+        if versioned { Ok(()) } else { Err(Error::NoSuchNode { id }) }
     }
 
     /// A name with all changes, and what it is underneath when that was read.
@@ -410,7 +410,7 @@ impl WriteStore for Transaction {
 
     async fn append(&self, file: NodeId, version: NewVersion) -> Result<u64> {
         let mut state = self.changing().await?;
-        self.stored_file(&state.overlay, file).await?;
+        self.versioned(&state.overlay, file).await?;
         let version = self.version_of(version)?;
         Ok(self.change(&mut state.overlay, file).await?.append(version))
     }

@@ -1,11 +1,13 @@
 //! `pond cat`: what is in a file.
 
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use query::Session;
 use query::format::SourceUrl;
-use tinyfs::{NodePath, SeriesSpec};
+use tinyfs::{EntryType, NodePath, Reader, SeriesSpec, VerifiedReader};
 use tokio::io::AsyncReadExt as _;
 
 use crate::args::{self, AsOfArg, RowFormatArgs, TimeWindowArgs};
@@ -32,6 +34,7 @@ Examples:
   pond cat /sensors/dock.series --time-start 2026-03-01 --format csv
   pond cat /sensors/dock.series --sql 'SELECT max(level) FROM source'
   pond cat --version 3 --format raw /sensors/dock.series > v3.parquet
+  pond cat --config /views/daily
   pond cat host+csv:dock.csv --sql 'SELECT count(*) FROM source'")]
 pub(crate) struct CatArgs {
     /// A path or glob in the pond, or a file as host+FORMAT:FILE
@@ -43,6 +46,9 @@ pub(crate) struct CatArgs {
     /// Version N alone, as it was written
     #[arg(long, value_name = "N", conflicts_with_all = ["time_start", "time_end"])]
     version: Option<u64>,
+    /// Of a computed node: how it is configured, instead of what comes out
+    #[arg(long, conflicts_with_all = ["sql", "time_start", "time_end", "format"])]
+    config: bool,
     /// With --sql: compare all content with its hash before the first row (without
     /// --sql that is always done)
     #[arg(long, requires = "sql")]
@@ -102,6 +108,9 @@ async fn host_table(context: &Context, args: &CatArgs, url: SourceUrl) -> Result
 
 async fn pond_file(context: &Context, args: &CatArgs, path: &str) -> Result<()> {
     let view = context.read(args.as_of.as_of).await?;
+    if args.config {
+        return configuration(&view, args, path).await;
+    }
     let file = match view.fs.file(path).await {
         Ok(file) => Some(file),
         Err(tinyfs::Error::NotFound { .. }) if super::is_glob(path) => None,
@@ -117,6 +126,10 @@ async fn pond_file(context: &Context, args: &CatArgs, path: &str) -> Result<()> 
                 file.path, file.node.entry_type
             ))
             .hint("--time-start and --time-end are for series; of a table, say it in --sql"));
+        }
+        // The versions of a computed node are its configurations.
+        if args.version.is_some() && file.node.entry_type.is_dynamic() && args.sql.is_none() {
+            return configuration(&view, args, path).await;
         }
         let wants_bytes = args.format.format == Some(RowFormat::Raw) || !is_table;
         if wants_bytes && args.sql.is_none() {
@@ -146,7 +159,7 @@ async fn pond_file(context: &Context, args: &CatArgs, path: &str) -> Result<()> 
     }
     let text = match &args.sql {
         Some(text) => text.clone(),
-        None => all_rows(file.as_ref()).or_fail(fail)?,
+        None => all_rows(&session, file.as_ref()).await.or_fail(fail)?,
     };
     let rows = session.sql(&text).await.or_fail(|| "cannot run the query".to_owned())?;
     context.print_rows(args.format, rows).await
@@ -154,18 +167,41 @@ async fn pond_file(context: &Context, args: &CatArgs, path: &str) -> Result<()> 
 
 /// The query for all rows: of a series in the order of its key, so that the
 /// same rows print the same.
-fn all_rows(file: Option<&NodePath>) -> tinyfs::Result<String> {
-    let spec = match file {
-        Some(file) => SeriesSpec::read_from(&file.node.attributes)?,
-        None => None,
+async fn all_rows(session: &Session, file: Option<&NodePath>) -> query::Result<String> {
+    let key = match file {
+        Some(file) if file.node.entry_type == EntryType::DynamicSeries => {
+            let table = session.inputs().table(&file.path).await?;
+            table.time_column.iter().map(ToString::to_string).collect()
+        }
+        Some(file) => {
+            SeriesSpec::read_from(&file.node.attributes)?.map(|spec| spec.key).unwrap_or_default()
+        }
+        None => Vec::new(),
     };
     let mut text = "SELECT * FROM source".to_owned();
-    let key = spec.map(|spec| spec.key).unwrap_or_default();
     for (at, column) in key.iter().enumerate() {
         text.push_str(if at == 0 { " ORDER BY " } else { ", " });
         text.push_str(&format!("\"{}\"", column.replace('"', "\"\"")));
     }
     Ok(text)
+}
+
+/// How a computed node is configured, or was.
+async fn configuration(view: &View, args: &CatArgs, path: &str) -> Result<()> {
+    let fail = || format!("cannot read `{path}`");
+    let found = view.fs.resolve(path).await.or_fail(fail)?;
+    if !found.node.entry_type.is_dynamic() {
+        let what = format!("`{}` is {}, not computed", found.path, found.node.entry_type);
+        return Err(CommandError::usage(what).hint("leave --config out"));
+    }
+    let store = view.fs.store();
+    let version = view.fs.version(&found, args.version).await.or_fail(fail)?;
+    let reader = Reader::new(Arc::clone(store), found.id(), version).named(found.path);
+    let mut text = Vec::new();
+    VerifiedReader::new(reader).read_to_end(&mut text).await.or_fail(fail)?;
+    let mut out = Stdout::new();
+    out.write_all(&text).map_err(CommandError::stdout)?;
+    out.finish()
 }
 
 /// Bytes, checked against their hash while they go out.
@@ -181,7 +217,8 @@ async fn bytes(
         Stdout::refuse_binary(context.stdout_is_terminal(), "Parquet")?;
     }
     let mut out = Stdout::new();
-    if file.node.entry_type.is_series() && version.is_none() {
+    let whole = file.node.entry_type == EntryType::Series || file.node.entry_type.is_dynamic();
+    if whole && version.is_none() {
         super::copy::series_bytes(context, view, file, &mut out).await?;
         return out.finish();
     }

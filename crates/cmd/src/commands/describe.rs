@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 use serde::Serialize;
-use tinyfs::{NodePath, Place, SeriesSpec, Version};
+use tinyfs::{EntryType, NodePath, Place, SeriesSpec, Version};
 
 use crate::args::{self, AsOfArg, ListFormatArg};
 use crate::context::{Context, View};
@@ -57,6 +57,15 @@ struct Description {
     /// Where a symbolic link points.
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
+    /// The factory that computes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    factory: Option<String>,
+    /// What it is computed from: paths and globs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    inputs: Vec<String>,
+    /// The column of times of a computed series.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_column: Option<String>,
     /// How many versions are kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     versions: Option<u64>,
@@ -215,12 +224,15 @@ async fn in_pond(context: &Context, view: &View, found: NodePath) -> Result<Desc
         description.target = Some(view.fs.store().read_link(found.id()).await.or_fail(fail)?);
         return Ok(description);
     }
+    description.factory = found.node.factory.clone();
     if entry_type.is_directory() {
         description.entries = Some(view.fs.entries(&found.path).await.or_fail(fail)?.len() as u64);
         return Ok(description);
     }
-    let versions = view.fs.versions(&found.path).await.or_fail(fail)?;
-    describe_versions(context, &mut description, &versions, entry_type.is_series());
+    if !entry_type.is_dynamic() {
+        let versions = view.fs.versions(&found.path).await.or_fail(fail)?;
+        describe_versions(context, &mut description, &versions, entry_type.is_series());
+    }
     if let Some(spec) = SeriesSpec::read_from(&found.node.attributes).or_fail(fail)? {
         description.series = Some(Declaration {
             time_column: spec.time_column,
@@ -234,9 +246,14 @@ async fn in_pond(context: &Context, view: &View, found: NodePath) -> Result<Desc
     if entry_type.is_tabular() {
         let session = context.session(view, crate::context::ALL_TIME)?;
         let facts = session.facts(&found.path).await.or_fail(fail)?;
-        description.rows = Some(facts.rows);
-        description.rows_exact = Some(facts.rows_exact);
-        description.quarantined_rows = (entry_type.is_series()).then_some(facts.quarantined_rows);
+        description.rows = facts.rows;
+        description.rows_exact = facts.rows.map(|_| facts.rows_exact);
+        description.quarantined_rows =
+            (entry_type == EntryType::Series).then_some(facts.quarantined_rows);
+        if let Some(computed) = facts.computed {
+            description.time_column = computed.time_column;
+            description.inputs = computed.inputs;
+        }
         description.time_start = facts.time_range.map(|times| time_arg::text(times.min_us));
         description.time_end = facts.time_range.map(|times| time_arg::text(times.max_us));
         description.notes = facts.notes;
@@ -308,6 +325,9 @@ fn text(out: &mut Stdout, item: &Description, style: Style) -> Result<()> {
         }
     };
     line("type", Some(item.entry_type.clone()));
+    line("factory", item.factory.clone());
+    line("inputs", (!item.inputs.is_empty()).then(|| item.inputs.join(", ")));
+    line("time column", item.time_column.clone());
     line("points to", item.target.clone());
     line("entries", item.entries.map(quantity::count));
     line(

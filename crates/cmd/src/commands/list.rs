@@ -227,8 +227,11 @@ async fn describe(fs: &Fs, found: NodePath) -> Result<ListedEntry> {
     let kind = found.node.entry_type;
     let target = target(fs, &found.path, found.id(), kind).await?;
     let newest = found.node.newest.as_ref();
-    let mut size_bytes = newest.map(|version| version.size_bytes);
-    let mut rows = newest.and_then(|version| version.rows);
+    // What is computed has no bytes and rows of its own: its versions are
+    // configurations.
+    let stored = newest.filter(|_| !kind.is_dynamic());
+    let mut size_bytes = stored.map(|version| version.size_bytes);
+    let mut rows = stored.and_then(|version| version.rows);
     let mut times = None;
     if kind == EntryType::Series {
         // What is read of it now: to look through all its versions would cost

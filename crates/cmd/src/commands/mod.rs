@@ -22,6 +22,9 @@ pub(crate) mod rm;
 pub(crate) mod show;
 pub(crate) mod sql;
 pub(crate) mod status;
+pub(crate) mod apply;
+pub(crate) mod factory;
+pub(crate) mod mknod;
 
 use tinyfs::{Fs, NodePath, WriteStore};
 
@@ -53,6 +56,9 @@ pub(crate) async fn run(context: &Context, verb: Verb) -> Result<()> {
         Verb::Plot(args) => plot::run(context, &args).await,
         Verb::Demo(args) => demo::run(context, &args).await,
         Verb::Completions(args) => completions::run(&args),
+        Verb::Apply(args) => apply::run(context, &args).await,
+        Verb::Mknod(args) => mknod::run(context, &args).await,
+        Verb::Factory(args) => factory::run(context, &args),
         Verb::Reference(_) => reference::run(),
     }
 }

@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef};
 use clap::Args;
 use jiff::tz::TimeZone;
 use query::Session;
-use tinyfs::SeriesSpec;
+use tinyfs::{EntryType, SeriesSpec};
 
 use crate::args::{self, AsOfArg, TimeWindowArgs};
 use crate::context::Context;
@@ -153,9 +153,16 @@ async fn source(session: &Session, args: &PlotArgs, found: &tinyfs::NodePath) ->
     let fail = || format!("cannot plot `{path}`");
     let spec = SeriesSpec::read_from(&found.node.attributes).or_fail(fail)?;
     let schema = session.schema_of(&path).await.or_fail(fail)?;
-    let time_column = match (&args.time_column, &spec) {
+    let computed = match found.node.entry_type {
+        EntryType::DynamicSeries => {
+            session.inputs().table(&path).await.or_fail(fail)?.time_column
+        }
+        _ => None,
+    };
+    let declared = spec.as_ref().map(|spec| spec.time_column.as_str()).or(computed.as_deref());
+    let time_column = match (&args.time_column, declared) {
         (Some(column), _) => column.clone(),
-        (None, Some(spec)) => spec.time_column.clone(),
+        (None, Some(column)) => column.to_owned(),
         (None, None) => {
             return Err(CommandError::usage(format!("`{path}` declares no time column"))
                 .hint("name it: --time-column COLUMN"));

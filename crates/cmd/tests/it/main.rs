@@ -11,6 +11,7 @@ mod bad_input;
 mod copying;
 mod damage;
 mod demo;
+mod derived;
 mod files;
 mod golden;
 mod help;

@@ -11,8 +11,10 @@ mod overlap;
 mod scan;
 mod series;
 mod table;
+mod union;
 mod version_file;
 mod versions_exec;
 
 pub(crate) use table::{Member, PondTable};
-pub(crate) use version_file::{Opener, VersionFile};
+pub(crate) use union::union_of;
+pub(crate) use version_file::Opener;

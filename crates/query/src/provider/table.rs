@@ -21,7 +21,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::filter::FilterExecBuilder;
 use datafusion::physical_plan::union::UnionExec;
-use tinyfs::{EntryType, NodePath, SeriesSpec, TimeRange};
+use tinyfs::{EntryType, NodeId, NodePath, SeriesSpec, TimeRange, TimeUnit};
 
 use super::newest_wins::{NewestWinsExec, Roles};
 use super::scan::{Layout, Pruner, ScanBuilder, Shape};
@@ -35,11 +35,13 @@ use crate::{Error, Result, TimeBounds};
 
 /// The column of a glob's table that holds the path a row comes from. When a
 /// member has a column of this name, underscores are put before it.
-const PATH_COLUMN: &str = "_path";
+pub(crate) const PATH_COLUMN: &str = "_path";
 
 /// A node whose versions have been opened.
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
+    /// The node; `None` for a file of the host.
+    pub(crate) node: Option<NodeId>,
     pub(crate) path: Arc<str>,
     /// How a series is to be read; `None` for a table.
     pub(crate) spec: Option<SeriesSpec>,
@@ -104,7 +106,7 @@ impl Member {
             }
         }
         let time_column = spec.as_ref().map(|spec| Arc::from(spec.time_column.as_str()));
-        Ok(Self { path, spec, time_column, files })
+        Ok(Self { node: Some(node.id), path, spec, time_column, files })
     }
 }
 
@@ -113,7 +115,7 @@ impl Member {
     pub(crate) async fn host(opener: &Opener, name: &str, file: HostParquet) -> Result<Self> {
         let path: Arc<str> = Arc::from(name);
         let files = vec![Arc::new(opener.open_host(&path, file).await?)];
-        Ok(Self { path, spec: None, time_column: None, files })
+        Ok(Self { node: None, path, spec: None, time_column: None, files })
     }
 }
 
@@ -147,7 +149,7 @@ impl PondTable {
         seen: TimeBounds,
     ) -> Result<Self> {
         let United { schema: file_schema, notes } =
-            unite(members.iter().flat_map(|member| &member.files))?;
+            unite(members.iter().flat_map(|member| &member.files).map(|file| file.source()))?;
         for member in &members {
             let Some(spec) = &member.spec else { continue };
             let missing = spec.key.iter().find(|name| file_schema.column_with_name(name).is_none());
@@ -171,6 +173,29 @@ impl PondTable {
     /// The members.
     pub(crate) fn members(&self) -> &[Member] {
         &self.members
+    }
+
+    /// Whether it is all that a glob matches.
+    pub(crate) const fn is_glob(&self) -> bool {
+        self.shape.path_column.is_some()
+    }
+
+    /// The column of times, where all members have the same, and its unit where
+    /// its type does not tell.
+    pub(crate) fn time(&self) -> (Option<Arc<str>>, Option<TimeUnit>) {
+        let mut specs = self.members.iter().map(|member| member.spec.as_ref());
+        let first = specs.next().flatten();
+        let Some(spec) = first else { return (None, None) };
+        let same = |other: &SeriesSpec| {
+            other.time_column == spec.time_column && other.time_unit == spec.time_unit
+        };
+        if !specs.all(|other| other.is_some_and(same)) {
+            return (None, None);
+        }
+        let field = self.schema.field_with_name(&spec.time_column).ok();
+        let tells = field.is_none_or(|field| !field.data_type().is_integer());
+        let unit = if tells { None } else { Some(spec.time_unit) };
+        (Some(Arc::from(spec.time_column.as_str())), unit)
     }
 
     /// What a reader of the schema should know.

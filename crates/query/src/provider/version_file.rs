@@ -26,6 +26,7 @@ use tinyfs::{
 
 use crate::content_store::ContentStore;
 use crate::format::HostParquet;
+use crate::schema::Source;
 use crate::time::{Rounding, instant_us};
 use crate::{Error, Result};
 
@@ -70,6 +71,16 @@ pub(crate) struct VersionFile {
 }
 
 impl VersionFile {
+    /// Its schema, to be united with others.
+    pub(crate) fn source(&self) -> Source<'_> {
+        Source {
+            path: &self.path,
+            version: self.number,
+            schema: &self.schema,
+            statistics: Some(&self.statistics),
+        }
+    }
+
     /// Rows, as stored.
     pub(crate) fn rows(&self) -> u64 {
         self.statistics.num_rows.get_value().map_or(0, |rows| *rows as u64)

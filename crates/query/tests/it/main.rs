@@ -4,6 +4,7 @@
 
 mod bytes;
 mod civil;
+mod computed;
 mod format;
 mod globs;
 mod hostile;

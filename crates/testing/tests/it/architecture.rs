@@ -5,13 +5,31 @@ use std::fs;
 
 /// Our crates and those of ours that each may name.
 const MAP: &[(&str, &[&str])] = &[
-    ("cmd", &["diagnostics", "query", "resident", "steward", "tinyfs", "tlogfs", "unify"]),
+    (
+        "cmd",
+        &[
+            "derived",
+            "diagnostics",
+            "factory",
+            "query",
+            "resident",
+            "steward",
+            "tinyfs",
+            "tlogfs",
+            "unify",
+        ],
+    ),
+    ("derived", &["diagnostics", "factory", "query", "tinyfs"]),
     ("diagnostics", &[]),
+    ("factory", &["diagnostics", "tinyfs"]),
     ("oplog", &["diagnostics", "tinyfs"]),
     ("query", &["diagnostics", "tinyfs"]),
     ("resident", &[]),
     ("steward", &["diagnostics", "oplog", "tinyfs", "tlogfs"]),
-    ("testing", &["diagnostics", "oplog", "query", "steward", "tinyfs", "tlogfs"]),
+    (
+        "testing",
+        &["derived", "diagnostics", "factory", "oplog", "query", "steward", "tinyfs", "tlogfs"],
+    ),
     ("tinyfs", &[]),
     ("tlogfs", &["diagnostics", "oplog", "tinyfs"]),
     ("unify", &[]),

@@ -8,8 +8,8 @@ use super::resolve::{Last, Position, Walk, Walked};
 use super::{Fs, NodePath};
 use crate::path::{self, FsPath, ROOT};
 use crate::{
-    Attributes, ContentWriter, Entry, EntryType, Error, Name, NewNode, NewVersion, NodeId, Result,
-    WriteStore,
+    Attributes, ContentWriter, Entry, EntryType, Error, Name, NewNode, NewVersion, Node, NodeId,
+    Result, WriteStore,
 };
 
 /// What a path that is to be written leads to.
@@ -25,6 +25,17 @@ pub enum Target {
         /// The name.
         name: Name,
     },
+}
+
+/// What [`Fs::configure`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Configured {
+    /// There was nothing, or something that another factory computes.
+    Created,
+    /// The node has its next configuration, or other attributes.
+    Updated,
+    /// The node was so already.
+    Unchanged,
 }
 
 /// A place for a name: a directory, and the name in it.
@@ -176,6 +187,59 @@ impl<S: WriteStore + ?Sized> Fs<S> {
         }
         let factory = factory.to_owned();
         self.create(&place, NewNode::Dynamic { entry_type, factory, version }).await
+    }
+
+    /// Lets the node at `path` be what `factory` computes from `version`, with
+    /// these attributes: a node of the same factory and type gets its next
+    /// configuration, unless it has this one; what another factory computes is
+    /// replaced.
+    ///
+    /// # Errors
+    /// As [`Fs::create_dynamic`]; [`Error::AlreadyExists`] for something that
+    /// is stored.
+    pub async fn configure(
+        &self,
+        path: &str,
+        entry_type: EntryType,
+        factory: &str,
+        attributes: Attributes,
+        version: NewVersion,
+    ) -> Result<Configured> {
+        let place = self.place(path).await?;
+        if let Some(entry) = self.entry(&place).await? {
+            if !entry.entry_type.is_dynamic() {
+                return Err(Error::AlreadyExists { path: place.path() });
+            }
+            place.check_stored()?;
+            let node = self.store.node(entry.node).await?;
+            if node.entry_type == entry_type && node.factory.as_deref() == Some(factory) {
+                return self.reconfigure(&node, attributes, version).await;
+            }
+            self.unlink(&place).await?;
+        }
+        let created = self.create_dynamic(&place.path(), entry_type, factory, version).await?;
+        if !attributes.is_empty() {
+            self.store.set_attributes(created.id(), attributes).await?;
+        }
+        Ok(Configured::Created)
+    }
+
+    async fn reconfigure(
+        &self,
+        node: &Node,
+        attributes: Attributes,
+        version: NewVersion,
+    ) -> Result<Configured> {
+        let mut done = Configured::Unchanged;
+        if node.newest.as_ref().is_none_or(|newest| newest.hash != version.content.hash) {
+            self.store.append(node.id, version).await?;
+            done = Configured::Updated;
+        }
+        if node.attributes != attributes {
+            self.store.set_attributes(node.id, attributes).await?;
+            done = Configured::Updated;
+        }
+        Ok(done)
     }
 
     /// Makes a symlink at `path` that points to `target`, relative to the

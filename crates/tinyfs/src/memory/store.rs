@@ -196,8 +196,10 @@ impl WriteStore for MemoryStore {
     async fn append(&self, file: NodeId, version: NewVersion) -> Result<u64> {
         self.change(|tree| {
             let txn_seq = tree.changes + 1;
-            let MemoryNode::File(stored) = tree.get_mut(file)? else {
-                return Err(Error::NoSuchNode { id: file });
+            let stored = match tree.get_mut(file)? {
+                MemoryNode::File(stored) => stored,
+                MemoryNode::Computed(computed) => &mut computed.configuration,
+                _ => return Err(Error::NoSuchNode { id: file }),
             };
             let number = stored.versions.len() as u64 + 1;
             stored.versions.push(self.version(version, number, txn_seq)?);

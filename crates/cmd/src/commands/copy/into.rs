@@ -207,6 +207,13 @@ async fn declare_floor(fs: &Fs<dyn WriteStore>, to: &str, declare: &Declare) -> 
 async fn within(fs: &Fs<dyn WriteStore>, from: &NodePath, to: &str) -> Result<Copied> {
     let fail = || format!("cannot copy `{}` to `{to}`", from.path);
     let entry_type = from.node.entry_type;
+    if entry_type.is_dynamic() {
+        let (path, actual) = (from.path.clone(), entry_type);
+        return Err(CommandError::failure(fail())
+            .because(tinyfs::Error::Computed { path, actual })
+            .hint("copy its rows out and in, or make another node with its configuration")
+            .hint(format!("pond cat --config {}", crate::quote::shell(&from.path))));
+    }
     let store = fs.store();
     let versions = if entry_type.is_series() {
         store.runs(from.id()).await.or_fail(fail)?

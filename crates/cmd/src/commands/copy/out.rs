@@ -7,7 +7,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use diagnostics::Unit;
 use query::format::{Compression, Format, SourceUrl};
-use tinyfs::NodePath;
+use tinyfs::{EntryType, NodePath};
 use tokio::io::AsyncReadExt as _;
 
 use super::CopyArgs;
@@ -187,8 +187,9 @@ async fn write_to(
     Ok(bytes)
 }
 
-/// Writes the bytes of a file, checked against its hash: of a series, one
-/// Parquet of all its rows, unless a version is named.
+/// Writes the bytes of a file, checked against its hash: of a series one
+/// Parquet of all its rows, of a computed file what is computed, unless a
+/// version is named.
 async fn write_file<W: Write + Send>(
     context: &Context,
     view: &View,
@@ -197,7 +198,8 @@ async fn write_file<W: Write + Send>(
     out: &mut W,
     fail: impl Fn(std::io::Error) -> CommandError,
 ) -> Result<u64> {
-    if from.node.entry_type.is_series() && version.is_none() {
+    let whole = from.node.entry_type == EntryType::Series || from.node.entry_type.is_dynamic();
+    if whole && version.is_none() {
         return series_bytes(context, view, from, out).await;
     }
     let mut reader = view
@@ -220,7 +222,8 @@ async fn write_file<W: Write + Send>(
     }
 }
 
-/// The bytes of a series: one Parquet file of all its rows, as SQL sees them.
+/// The bytes of a series, or of a computed table: one Parquet file of all its
+/// rows, as SQL sees them; of another computed file what its factory makes.
 pub(crate) async fn series_bytes<W: Write + Send>(
     context: &Context,
     view: &View,

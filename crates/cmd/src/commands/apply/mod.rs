@@ -1,0 +1,90 @@
+//! `pond apply`: a pond's directories and computed nodes, declared in YAML.
+//!
+//! Always true: everything is read, expanded and checked before anything is
+//! changed; what is changed is one transaction; declaring the same twice
+//! changes nothing.
+//!
+//! Deliberately not here: what the factories make of their configurations.
+
+mod declared;
+mod perform;
+mod plans;
+mod show;
+
+pub(super) use declared::{
+    Declared, Refused, check_node, expand_document, read_file, set_variables,
+};
+pub(super) use perform::{Outcome, perform};
+pub(super) use show::changes;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use steward::{Commit, WriteView};
+
+use crate::context::Context;
+use crate::error::Result;
+
+/// Declare directories and computed nodes in YAML
+///
+/// The files hold documents with `version: v1`, `kind` (mkdir, mknod),
+/// `metadata.path` and `spec`. All of them are checked before anything is
+/// changed, and everything is changed in one transaction; what is declared
+/// already so is left alone. Directories on the way are made.
+///
+/// Texts may hold expressions such as `"{{ base }}"`, expanded with the values
+/// given by `-v base=14` after the YAML is read. `${env:NAME}` is kept as it
+/// is and looked up when it is used.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  pond apply -f pond.yaml
+  pond apply -f sites.yaml -f views.yaml -v base=14 --dry-run
+  pond factory list                              what a mknod can make")]
+pub(crate) struct ApplyArgs {
+    /// A file of documents, a directory of *.yaml files, or `-` for stdin
+    #[arg(short, long = "file", required = true, value_name = "FILE", value_hint = clap::ValueHint::AnyPath)]
+    files: Vec<PathBuf>,
+    /// A variable for the expressions; also -v KEY=VALUE
+    #[arg(long = "var", value_name = "KEY=VALUE")]
+    variables: Vec<String>,
+    /// Show what would be changed, and stop
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Makes the pond what the files declare.
+pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<()> {
+    let values = set_variables(&args.variables)?;
+    let sources = declared::read_files(&args.files)?;
+    let registry = derived::registry();
+    let all = declared::read(&sources, &values, &registry)?;
+    let pond = context.open().await?;
+    let heading = declared::heading(&sources);
+    let work = async |view: &WriteView| perform(context, &pond, view, &all, &heading).await;
+    let (outcomes, txn_seq) = if args.dry_run {
+        (pond.rehearse(work).await?.0, None)
+    } else {
+        let written = pond.write(context.intent(), work).await?;
+        match written.commit {
+            Commit::Committed { txn_seq } => (written.value, Some(txn_seq)),
+            Commit::Nothing => (written.value, None),
+        }
+    };
+    for line in changes(&outcomes) {
+        context.say(&line);
+    }
+    let count = |wanted: fn(&Outcome) -> bool| outcomes.iter().filter(|one| wanted(one)).count();
+    let summary = format!(
+        "{}{} created, {} updated, {} unchanged",
+        if args.dry_run { "dry run: " } else { "" },
+        count(Outcome::is_created),
+        count(Outcome::is_updated),
+        count(Outcome::is_unchanged),
+    );
+    context.say(&summary);
+    if let Some(txn_seq) = txn_seq {
+        context.detail(&format!("transaction {txn_seq}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Plans what a transaction is about to declare, before it is committed.
+//!
+//! Always true: nothing is executed; a node that can never be computed, such
+//! as one that is made of itself or asks for a column that is not there, fails
+//! the whole; an input that is not there yet is only told, because whoever
+//! collects it may not have run.
+
+use std::error::Error as StdError;
+
+use factory::config::ConfigError;
+use query::Session;
+use steward::{Pond, WriteView};
+use tinyfs::{Fs, NodePath};
+
+use super::declared::{Declared, Refused, chain};
+use super::perform::Outcome;
+use crate::context::{Context, with_computed};
+use crate::error::{Result, find_cause};
+
+/// Children of one directory that are planned; of more only the names are
+/// looked at.
+const MAX_CHILDREN: usize = 256;
+
+/// Plans every computed node that is created or updated.
+pub(super) async fn plan(
+    context: &Context,
+    pond: &Pond,
+    view: &WriteView,
+    all: &[Declared],
+    outcomes: &[Outcome],
+    heading: &str,
+) -> Result<()> {
+    let fs = with_computed(view.fs().read_only(), &derived::registry());
+    let session = context.session_within(pond, &fs)?;
+    let mut errors = Vec::new();
+    for outcome in outcomes.iter().filter(|outcome| !outcome.is_unchanged()) {
+        let Some(one) = all.iter().find(|one| one.path == outcome.path && one.is_computed()) else {
+            continue;
+        };
+        if let Err(error) = node(&fs, &session, &one.path).await {
+            let error = error.as_ref();
+            if is_missing_input(error) {
+                context.say(&format!("note: {}: {}", one.path, chain(error)));
+                continue;
+            }
+            let mut told = ConfigError::new(one.place.clone(), chain(error));
+            told.nearest = nearest(error);
+            errors.push(told);
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Refused(errors).into_error(heading.to_owned())) }
+}
+
+type Failure = Box<dyn StdError + Send + Sync>;
+
+/// Plans a node; of a directory, what is in it.
+async fn node(fs: &Fs, session: &Session, path: &str) -> std::result::Result<(), Failure> {
+    let top = fs.resolve(path).await?;
+    let mut left: Vec<NodePath> = vec![top];
+    let mut planned = 0;
+    while let Some(found) = left.pop() {
+        let entry_type = found.node.entry_type;
+        if entry_type.is_directory() {
+            left.extend(fs.list(&found.path).await?);
+        } else if entry_type.is_tabular() && planned < MAX_CHILDREN {
+            session.table(&found.path).await?;
+            planned += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Whether all that is wrong is something that may yet come.
+fn is_missing_input(error: &(dyn StdError + 'static)) -> bool {
+    match find_cause::<query::Error>(error).map(innermost) {
+        Some(query::Error::NoSuchTable { .. } | query::Error::NoMatch { .. }) => true,
+        _ => matches!(find_cause(error), Some(tinyfs::Error::NotFound { .. })),
+    }
+}
+
+/// What is inside of errors that only say which node could not be computed.
+fn innermost(error: &query::Error) -> &query::Error {
+    let mut error = error;
+    while let query::Error::Computed { source, .. } = error {
+        let inner: &(dyn StdError + 'static) = source.as_ref();
+        match find_cause::<query::Error>(inner) {
+            Some(inner) => error = inner,
+            None => break,
+        }
+    }
+    error
+}
+
+/// The column that may have been meant.
+fn nearest(error: &(dyn StdError + 'static)) -> Option<String> {
+    let error = innermost(find_cause(error)?);
+    if let query::Error::NoSuchColumn { nearest, .. } = error {
+        return nearest.first().cloned();
+    }
+    if let query::Error::Computed { source, .. } = error {
+        let inner: &(dyn StdError + 'static) = source.as_ref();
+        if let Some(derived::Error::NoColumn { nearest, .. }) = derived::Error::find(inner) {
+            return nearest.first().cloned();
+        }
+    }
+    None
+}

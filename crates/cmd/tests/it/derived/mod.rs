@@ -1,0 +1,4 @@
+//! Computed nodes: declared, listed, read.
+
+mod apply;
+mod reading;

@@ -1,0 +1,37 @@
+//! Reductions: series cut into buckets of time, in tiles that stay current.
+//!
+//! - [`resolution`], [`calendar`]: widths of time, what folds from what, and
+//!   what lies in one tile.
+//! - [`exact_sum`], [`partial`], [`fold`]: the numbers.
+//! - [`build`], [`tile_file`], [`index`], [`tiles`]: making and keeping them.
+//! - [`columns`], [`table`], [`direct`]: reading them.
+//! - [`config`], [`directory`], [`series`], [`factory`]: the nodes of a pond.
+//!
+//! Always true: every number of a bucket is a function of the set of rows in
+//! it, so what is mended equals what is made anew, to the last bit.
+
+mod build;
+mod calendar;
+mod columns;
+mod config;
+mod direct;
+mod directory;
+mod exact_sum;
+mod factory;
+mod fold;
+mod index;
+#[cfg(test)]
+mod model;
+mod partial;
+mod pond_rows;
+mod refresh;
+mod resolution;
+mod rows;
+mod series;
+mod table;
+mod tile_file;
+mod tiles;
+
+pub(crate) use factory::{ReducedDirectory, ReducedSeriesFactory, TemporalReduce};
+pub(crate) use series::ReducedSeries;
+pub use tiles::Tiles;

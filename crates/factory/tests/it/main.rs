@@ -1,0 +1,5 @@
+//! The public surface of `factory`, a module a theme.
+
+mod config;
+mod registry;
+mod secrets;

@@ -1,0 +1,143 @@
+//! What a computed node is computed from.
+//!
+//! Always true: the tables are those of the session, with all their times; a
+//! query over them knows the names that it is given and no others.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
+    MemorySchemaProvider, SchemaProvider, TableProvider,
+};
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SQLOptions;
+use tinyfs::{Fs, Glob, GlobOptions, Match};
+
+use crate::catalog::{CATALOG, Catalog, PATHS, nearest};
+use crate::computed::Chain;
+use crate::session::{self, Guarded};
+use crate::{ComputedTable, Error, Result, Rows, joins};
+
+/// How many names an error suggests.
+const SUGGESTIONS: usize = 3;
+
+/// Tables for a computed node: those of the pond, at all times.
+#[derive(Clone)]
+pub struct Inputs {
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) chain: Arc<Chain>,
+}
+
+impl fmt::Debug for Inputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inputs").field("chain", &self.chain).finish_non_exhaustive()
+    }
+}
+
+impl Inputs {
+    /// The pond.
+    #[must_use]
+    pub fn fs(&self) -> &Fs {
+        &self.catalog.fs
+    }
+
+    /// The table at a path or glob, stored or computed.
+    ///
+    /// # Errors
+    /// As [`Session::table`](crate::Session::table); [`Error::Cycle`].
+    pub async fn table(&self, path_or_glob: &str) -> Result<ComputedTable> {
+        self.catalog.input(path_or_glob, &self.chain).await
+    }
+
+    /// The tables and series that a glob matches, one by one, in the order of
+    /// their paths, each with what its wildcards stand for.
+    ///
+    /// # Errors
+    /// As [`Inputs::table`].
+    pub async fn members(&self, glob: &str) -> Result<Vec<(Match, ComputedTable)>> {
+        let options = GlobOptions { hidden: false, follow: true };
+        let mut matches = self.fs().matches(Glob::parse(glob)?, options);
+        let mut members = Vec::new();
+        while let Some(found) = matches.next().await? {
+            if found.path.node.entry_type.is_tabular() {
+                let table = self.catalog.input_at(&found.path, &self.chain).await?;
+                members.push((found, table));
+            }
+        }
+        if members.is_empty() {
+            return Err(Error::NoMatch { pattern: glob.to_owned() });
+        }
+        Ok(members)
+    }
+
+    /// Plans a query over `names` alone, within the limits of any query.
+    ///
+    /// # Errors
+    /// As [`Session::sql`](crate::Session::sql).
+    pub async fn sql(
+        &self,
+        text: &str,
+        names: BTreeMap<String, Arc<dyn TableProvider>>,
+    ) -> Result<LogicalPlan> {
+        let statement = session::parse(text)?;
+        session::only_queries(&statement)?;
+        let known: Vec<String> = names.keys().cloned().collect();
+        let state = SessionStateBuilder::new_from_existing(self.state())
+            .with_catalog_list(only(names)?)
+            .build();
+        let plan = match state.statement_to_plan(statement).await {
+            Ok(plan) => plan,
+            Err(error) => {
+                return Err(match session::missing_table(&error) {
+                    Some(name) => {
+                        let nearest = nearest(&name, known, SUGGESTIONS);
+                        Error::NoSuchTable { name, nearest, deepest: None }
+                    }
+                    None => error.into(),
+                });
+            }
+        };
+        SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false)
+            .verify_plan(&plan)?;
+        // Types are settled here, so that the schema of the plan is that of its
+        // rows.
+        let config = state.config_options();
+        Ok(state.analyzer().execute_and_check(plan, config, |_, _| {})?)
+    }
+
+    /// The state in which plans are made and run. It knows functions and
+    /// limits, and no names.
+    #[must_use]
+    pub fn state(&self) -> SessionState {
+        self.catalog.state().clone()
+    }
+
+    /// Runs a plan within the memory and the temporary space of the session.
+    ///
+    /// # Errors
+    /// As [`Session::sql`](crate::Session::sql).
+    pub async fn run(&self, plan: LogicalPlan) -> Result<Rows> {
+        let limit = self.catalog.memory_limit_bytes();
+        let stream = joins::start(self.catalog.state(), &plan, limit.is_some()).await?;
+        Ok(Rows { stream: Box::pin(Guarded::new(stream, None, limit)) })
+    }
+}
+
+/// A catalog of these names.
+fn only(names: BTreeMap<String, Arc<dyn TableProvider>>) -> Result<Arc<dyn CatalogProviderList>> {
+    let schema = MemorySchemaProvider::new();
+    for (name, table) in names {
+        schema.register_table(name, table)?;
+    }
+    let catalog = MemoryCatalogProvider::new();
+    catalog.register_schema(PATHS, Arc::new(schema))?;
+    let list = MemoryCatalogProviderList::new();
+    list.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
+    Ok(Arc::new(list))
+}
