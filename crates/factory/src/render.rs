@@ -126,6 +126,7 @@ fn engine() -> Tera {
 }
 
 /// The reference to a variable of the environment.
+#[expect(clippy::needless_pass_by_value, reason = "the engine hands its arguments over")]
 fn reference(arguments: Kwargs, _: &State<'_>) -> tera::TeraResult<String> {
     let name = arguments.must_get::<&str>("name")?;
     let valid = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -142,6 +143,7 @@ fn reference(arguments: Kwargs, _: &State<'_>) -> tera::TeraResult<String> {
 }
 
 /// The filter `replace`, up to a length.
+#[expect(clippy::needless_pass_by_value, reason = "the engine hands its arguments over")]
 fn replace(text: &str, arguments: Kwargs, _: &State<'_>) -> tera::TeraResult<String> {
     let from = arguments.must_get::<&str>("from")?;
     let to = arguments.must_get::<&str>("to")?;

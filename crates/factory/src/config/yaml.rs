@@ -110,7 +110,7 @@ fn words_of_breach(breach: &str) -> String {
 }
 
 fn place_of(file: &Arc<str>, at: &serde_saphyr::Location) -> Place {
-    Place { file: Arc::clone(file), line: u64::from(at.line()), column: u64::from(at.column()) }
+    Place { file: Arc::clone(file), line: at.line(), column: at.column() }
 }
 
 fn node_of(file: &Arc<str>, any: Spanned<Any>) -> Result<Node, ConfigError> {
