@@ -24,6 +24,7 @@ use tinyfs::{
     Attributes, Entry, EntryType, Error, Format, Fs, Name, Node, NodeId, NodePath, Place, Result,
     Store, Version, path,
 };
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::{Child, Config, Error as FactoryError, Look, Registry, read_config};
@@ -169,7 +170,20 @@ impl ComputedStore {
         let (inner, registry) = (Arc::clone(&self.inner), self.registry.clone());
         let deeper = Self { inner, registry, known: Arc::clone(&self.known), chain };
         let look = Look { fs: Fs::new(Arc::new(deeper)), path: dir.path.clone() };
-        let children = factory.children(&look, &config).await?;
+        // A task of its own, so that each level begins with an empty stack. It
+        // ends with the one who waits for it.
+        let factory = Arc::clone(factory);
+        let mut listing = JoinSet::new();
+        listing.spawn(async move { factory.children(&look, &config).await });
+        let children = match listing.join_next().await {
+            Some(Ok(children)) => children?,
+            Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Some(Err(_)) | None => {
+                let doing = format!("listing `{}` was ended from outside", dir.path);
+                let source = io::Error::from(io::ErrorKind::Interrupted).into();
+                return Err(FactoryError::Run { doing, source });
+            }
+        };
         if children.len() > MAX_ENTRIES {
             return Err(FactoryError::TooMany { limit: MAX_ENTRIES });
         }

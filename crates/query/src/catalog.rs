@@ -18,7 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use async_trait::async_trait;
 use datafusion::catalog::information_schema::{INFORMATION_SCHEMA, InformationSchemaProvider};
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
-use datafusion::error::Result as DfResult;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::SessionState;
 use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::logical_expr::TableType;
@@ -249,14 +250,20 @@ impl Catalog {
         }
         let Some(computer) = self.computer() else { return Ok(None) };
         let known = || self.computed.lock().unwrap_or_else(PoisonError::into_inner);
-        let planned = known().get(&found.id()).cloned();
+        let id = found.id();
+        let planned = known().get(&id).cloned();
         let table = match planned {
             Some(table) => table,
             None => {
                 let chain = Arc::new(chain.with(found)?);
                 let inputs = Inputs { catalog: Arc::clone(self), chain };
-                let table = computer.table(found, &inputs).await?;
-                known().insert(found.id(), table.clone());
+                // A task of its own, so that each level begins with an empty
+                // stack: levels are many, and a level is deep.
+                let found = found.clone();
+                let planning =
+                    SpawnedTask::spawn(async move { computer.table(&found, &inputs).await });
+                let table = planning.join_unwind().await.map_err(stopped)??;
+                known().insert(id, table.clone());
                 table
             }
         };
@@ -412,6 +419,11 @@ impl Catalog {
         names.extend(self.paths.get().into_iter().flatten().cloned());
         names
     }
+}
+
+/// The error of a planning that was ended from outside.
+fn stopped(error: tokio::task::JoinError) -> Error {
+    Error::from(DataFusionError::ExecutionJoin(Box::new(error)))
 }
 
 /// Stored rows as the input of a computed node.

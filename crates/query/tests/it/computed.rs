@@ -65,7 +65,8 @@ async fn pond() -> Pond {
     let pond = Pond::new();
     let rows: Vec<(i64, f64)> = (0..10).map(|at| (at, at as f64)).collect();
     pond.append("/a.series", &spec(), &readings(&rows)).await;
-    let config = "/a.series|SELECT date_trunc('minute', time) AS time, avg(value) AS v FROM x GROUP BY 1";
+    let config =
+        "/a.series|SELECT date_trunc('minute', time) AS time, avg(value) AS v FROM x GROUP BY 1";
     pond.computed("/mean", EntryType::DynamicSeries, config).await;
     pond
 }
