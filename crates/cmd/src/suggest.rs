@@ -190,7 +190,11 @@ fn of_query(error: &query::Error) -> Option<String> {
         },
         E::NoMatch { .. } => "`pond list '/**/*.series'` shows which series there are".to_owned(),
         E::NoSuchColumn { nearest, .. } => {
-            let near: Vec<_> = nearest.iter().take(5).map(|name| quote::sql_name(name)).collect();
+            let mut near: Vec<_> = nearest.iter().map(|name| quote::sql_name(name)).collect();
+            // A plan knows some columns by two qualifiers.
+            let mut seen = std::collections::HashSet::new();
+            near.retain(|name| seen.insert(name.clone()));
+            near.truncate(5);
             if near.is_empty() {
                 return None;
             }

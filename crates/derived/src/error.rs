@@ -102,6 +102,28 @@ pub enum Error {
         /// The zone.
         zone: String,
     },
+    /// Two series would be reduced to one directory.
+    #[error("{first} and {second} both go to `{out}`: name more wildcards in `out_pattern`")]
+    OutTwice {
+        /// The directory.
+        out: String,
+        /// A series.
+        first: String,
+        /// Another series.
+        second: String,
+    },
+    /// An output pattern names a wildcard that the input pattern does not have.
+    #[error("`{out}` asks for `${at}`, but `{pattern}` has {wildcards} wildcard(s), from `$0` on")]
+    NoWildcard {
+        /// The output pattern.
+        out: String,
+        /// The place that it names.
+        at: String,
+        /// The pattern of the inputs.
+        pattern: String,
+        /// How many wildcards that has.
+        wildcards: usize,
+    },
     /// An output path can not be made of a match.
     #[error("`{out}` is not a path to write to for `{pattern}`")]
     OutPath {

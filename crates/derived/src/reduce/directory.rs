@@ -38,8 +38,8 @@ pub(crate) async fn outs(look: &Look, config: &TemporalReduceConfig) -> Result<V
     for (found, captures) in matches(look, &config.in_pattern).await? {
         let path = out_path(config, &captures)?;
         if let Some(first) = taken.insert(path.clone(), found.path.clone()) {
-            return Err(Error::NameTwice {
-                name: path.join("/"),
+            return Err(Error::OutTwice {
+                out: path.join("/"),
                 first: format!("`{first}`"),
                 second: format!("`{}`", found.path),
             });
@@ -87,7 +87,13 @@ fn out_path(config: &TemporalReduceConfig, captures: &[String]) -> Result<Vec<St
         }
         let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let capture = after[..digits].parse::<usize>().ok().and_then(|at| captures.get(at));
-        text.push_str(capture.ok_or_else(|| bad(&config.out_pattern))?);
+        let missing = || Error::NoWildcard {
+            out: config.out_pattern.clone(),
+            at: after[..digits].to_owned(),
+            pattern: config.in_pattern.clone(),
+            wildcards: captures.len(),
+        };
+        text.push_str(capture.ok_or_else(missing)?);
         rest = &after[digits..];
     }
     text.push_str(rest);
@@ -182,7 +188,10 @@ mod tests {
 
     #[test]
     fn paths_that_can_not_be_are_refused() {
-        for out in ["$9", "$", "$x", "../x", "a/./b", "", "a//b", "/"] {
+        for out in ["$9", "$", "$x"] {
+            assert!(matches!(path(out, &["a"]), Err(Error::NoWildcard { .. })), "{out}");
+        }
+        for out in ["../x", "a/./b", "", "a//b", "/"] {
             assert!(matches!(path(out, &["a"]), Err(Error::OutPath { .. })), "{out}");
         }
         assert!(path("$0", &[".."]).is_err());

@@ -37,7 +37,11 @@ pub(super) async fn plan(
         let Some(one) = all.iter().find(|one| one.path == outcome.path && one.is_computed()) else {
             continue;
         };
-        if let Err(error) = node(&fs, &session, &one.path).await {
+        let planned = node(&fs, &session, &one.path).await;
+        if let Ok(true) = planned {
+            context.say(&format!("note: {}: nothing is in it yet: no input matches", one.path));
+        }
+        if let Err(error) = planned {
             let error = error.as_ref();
             if is_missing_input(error) {
                 context.say(&format!("note: {}: {}", one.path, chain(error)));
@@ -53,27 +57,34 @@ pub(super) async fn plan(
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
-/// Plans a node; of a directory, what is in it.
-async fn node(fs: &Fs, session: &Session, path: &str) -> std::result::Result<(), Failure> {
+/// Plans a node; of a directory, what is in it. Says whether it is a reduction
+/// of nothing.
+async fn node(fs: &Fs, session: &Session, path: &str) -> std::result::Result<bool, Failure> {
     let top = fs.resolve(path).await?;
+    let depends_on_inputs = top.node.factory.as_deref() == Some("temporal-reduce");
     let mut left: Vec<NodePath> = vec![top];
-    let mut planned = 0;
+    let (mut planned, mut entries) = (0, 0);
     while let Some(found) = left.pop() {
         let entry_type = found.node.entry_type;
         if entry_type.is_directory() {
-            left.extend(fs.list(&found.path).await?);
+            let below = fs.list(&found.path).await?;
+            entries += below.len();
+            left.extend(below);
         } else if entry_type.is_tabular() && planned < MAX_CHILDREN {
             session.table(&found.path).await?;
             planned += 1;
         }
     }
-    Ok(())
+    Ok(depends_on_inputs && entries == 0)
 }
 
 /// Whether all that is wrong is something that may yet come.
 fn is_missing_input(error: &(dyn StdError + 'static)) -> bool {
     match find_cause::<query::Error>(error).map(innermost) {
-        Some(query::Error::NoSuchTable { .. } | query::Error::NoMatch { .. }) => true,
+        // A name that is no path is one that the query's own configuration does
+        // not give, and that nobody will collect.
+        Some(query::Error::NoSuchTable { name, .. }) => name.starts_with('/'),
+        Some(query::Error::NoMatch { .. }) => true,
         _ => matches!(find_cause(error), Some(tinyfs::Error::NotFound { .. })),
     }
 }
