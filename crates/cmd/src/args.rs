@@ -123,6 +123,7 @@ pub(crate) enum Verb {
     Apply(verbs::apply::ApplyArgs),
     Mknod(verbs::mknod::MknodArgs),
     Factory(verbs::factory::FactoryArgs),
+    Run(verbs::run::RunArgs),
     #[command(hide = true)]
     Reference(verbs::reference::ReferenceArgs),
 }

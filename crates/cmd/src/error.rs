@@ -311,6 +311,11 @@ fn classify(error: &(dyn StdError + 'static)) -> Kind {
             _ => {}
         }
     }
+    if let Some(factory::Error::NotRunnable { .. } | factory::Error::NoArguments { .. }) =
+        find_cause(error)
+    {
+        return Kind::Usage;
+    }
     if let Some(error) = find_cause::<query::format::Error>(error) {
         return of_host_file(error);
     }

@@ -31,6 +31,14 @@ pub enum Error {
         /// Its factory.
         factory: String,
     },
+    /// The node's factory does not know what it is told.
+    #[error("a `{factory}` is run without arguments: `{}` is none of its", argument.escape_debug())]
+    NoArguments {
+        /// Its factory.
+        factory: &'static str,
+        /// The first of them.
+        argument: String,
+    },
     /// A template does not render.
     #[error("the template `{at}` does not render: {message}")]
     Template {

@@ -39,14 +39,8 @@ pub trait Factory: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Error::NotRunnable`] unless the factory does something.
-    fn run<'a>(
-        &'a self,
-        context: &'a RunContext,
-        config: &'a Config,
-        args: &'a [String],
-    ) -> LocalBoxFuture<'a, Result<RunReport>> {
-        let _ = (config, args);
-        let path = context.path.clone();
+    fn run<'a>(&'a self, context: RunContext<'a>) -> LocalBoxFuture<'a, Result<RunReport>> {
+        let path = context.path.to_owned();
         let factory = self.about().name.to_owned();
         async move { Err(Error::NotRunnable { path, factory }) }.boxed_local()
     }

@@ -22,9 +22,9 @@ mod render;
 mod run;
 
 pub use computed_store::ComputedStore;
-pub use config::{Config, ConfigError, Place};
+pub use config::{Config, ConfigError, Env, Place};
 pub use error::{BoxError, Error, Result};
 pub use factory::{About, Child, Factory, Look};
 pub use node_config::{CONFIG_LIMIT_BYTES, read_config};
 pub use registry::Registry;
-pub use run::{Appended, Ask, Batches, Doors, Env, RunContext, RunReport, Sink, Step};
+pub use run::{Doors, RunContext, RunReport};

@@ -1,5 +1,6 @@
 //! The verbs: one file each.
 
+pub(crate) mod apply;
 pub(crate) mod cat;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -7,6 +8,7 @@ pub(crate) mod copy;
 pub(crate) mod demo;
 pub(crate) mod describe;
 pub(crate) mod diff;
+pub(crate) mod factory;
 pub(crate) mod fsck;
 pub(crate) mod init;
 pub(crate) mod list;
@@ -14,17 +16,16 @@ pub(crate) mod ln;
 pub(crate) mod log;
 pub(crate) mod maintain;
 pub(crate) mod mkdir;
+pub(crate) mod mknod;
 pub(crate) mod mv;
 pub(crate) mod plot;
 pub(crate) mod recover;
 pub(crate) mod reference;
 pub(crate) mod rm;
+pub(crate) mod run;
 pub(crate) mod show;
 pub(crate) mod sql;
 pub(crate) mod status;
-pub(crate) mod apply;
-pub(crate) mod factory;
-pub(crate) mod mknod;
 
 use tinyfs::{Fs, NodePath, WriteStore};
 
@@ -59,6 +60,7 @@ pub(crate) async fn run(context: &Context, verb: Verb) -> Result<()> {
         Verb::Apply(args) => apply::run(context, &args).await,
         Verb::Mknod(args) => mknod::run(context, &args).await,
         Verb::Factory(args) => factory::run(context, &args),
+        Verb::Run(args) => run::run(context, &args).await,
         Verb::Reference(_) => reference::run(),
     }
 }

@@ -57,11 +57,18 @@ impl Factory for TemporalReduce {
 
     fn run<'a>(
         &'a self,
-        context: &'a RunContext,
-        _config: &'a Config,
-        _args: &'a [String],
+        context: RunContext<'a>,
     ) -> LocalBoxFuture<'a, factory::Result<RunReport>> {
-        context.ask.refresh(&context.path).boxed_local()
+        async move {
+            match context.args.first() {
+                None => context.doors.refresh(context.path).await,
+                Some(argument) => Err(factory::Error::NoArguments {
+                    factory: self.about().name,
+                    argument: argument.clone(),
+                }),
+            }
+        }
+        .boxed_local()
     }
 }
 

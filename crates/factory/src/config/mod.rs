@@ -33,7 +33,7 @@ pub use fields::fields_of;
 pub use node::{Key, Node, Place, Value};
 pub use quantity::{Instant, Interval};
 pub use schema::{Field, Schema};
-pub use secrets::resolve;
+pub use secrets::{Env, resolve};
 pub use typed::typed;
 pub use yaml::{MAX_TEXT_BYTES, parse_documents};
 

@@ -4,10 +4,22 @@
 //! Always true: a configuration is kept with its references as they were
 //! written; an error names the reference, never what it stands for.
 
+use std::io;
 use std::path::Path;
 
-use crate::run::Env;
 use crate::{Error, Result};
+
+/// The host's environment, as far as a configuration refers to it.
+pub trait Env {
+    /// A variable; `None` when it is not set.
+    fn var(&self, name: &str) -> Option<String>;
+
+    /// The text of a host file.
+    ///
+    /// # Errors
+    /// The host's.
+    fn file(&self, path: &Path) -> io::Result<String>;
+}
 
 /// How a reference begins, by what it refers to.
 const ENV: &str = "${env:";

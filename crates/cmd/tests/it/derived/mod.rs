@@ -1,4 +1,5 @@
-//! Computed nodes: declared, listed, read.
+//! Computed nodes: declared, listed, read, run.
 
 mod apply;
 mod reading;
+mod run;
