@@ -72,11 +72,13 @@ pub(crate) async fn run(context: &Context, args: &MknodArgs) -> Result<()> {
                     );
                 }
             };
-            if there.is_some() && !args.overwrite {
+            if let Some(there) = there.filter(|_| !args.overwrite) {
                 let shown = quote::shell(&path).into_owned();
-                return Err(CommandError::bad_input(format!("`{path}` exists"))
-                    .hint("--overwrite gives a computed node its next configuration")
-                    .hint(format!("`pond describe {shown}` shows what it is")));
+                let mut error = CommandError::bad_input(format!("`{path}` exists"));
+                if there.node.entry_type.is_dynamic() {
+                    error = error.hint("--overwrite gives it its next configuration");
+                }
+                return Err(error.hint(format!("`pond describe {shown}` shows what it is")));
             }
             perform(context, &pond, view, &declared, &heading).await
         })

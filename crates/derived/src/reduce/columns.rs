@@ -71,7 +71,7 @@ impl Columns {
                     if !field.data_type().is_numeric() && kind != AggregationType::Count {
                         return Err(Error::NotANumber {
                             column: field.name().clone(),
-                            actual: field.data_type().to_string(),
+                            actual: query::plain_type(field.data_type()).to_string(),
                             aggregation: kind.as_str(),
                         });
                     }
