@@ -62,7 +62,7 @@ pub(crate) struct View {
 
 impl View {
     fn new(state: ReadView, computer: Arc<Derived>) -> Self {
-        let fs = with_computed(state.fs(), computer.registry());
+        let fs = with_computed(&state.fs(), computer.registry());
         Self { fs, state, computer }
     }
 
@@ -389,14 +389,14 @@ impl Context {
     pub(crate) async fn names_in(&self, path: &str) -> Option<Vec<String>> {
         let pond = Pond::open(self.global.pond.as_deref()?, self.environment.clone()).await.ok()?;
         let view = pond.read().await.ok()?;
-        let fs = with_computed(view.fs(), &derived::registry());
+        let fs = with_computed(&view.fs(), &derived::registry());
         let entries = fs.entries(path).await.ok()?;
         Some(entries.into_iter().map(|entry| entry.name.as_str().to_owned()).collect())
     }
 }
 
 /// A file system with the entries of its computed directories.
-pub(crate) fn with_computed(fs: Fs, registry: &Registry) -> Fs {
+pub(crate) fn with_computed(fs: &Fs, registry: &Registry) -> Fs {
     Fs::new(ComputedStore::new(Arc::clone(fs.store()), registry.clone()))
 }
 
@@ -451,7 +451,7 @@ pub(crate) async fn list_for_completion(dir: &Path, typed: &str) -> Vec<String> 
     let Ok(view) = pond.read().await else { return Vec::new() };
     let (directory, begin) = complete::split(typed);
     let place = if directory.is_empty() { "/" } else { directory };
-    let fs = with_computed(view.fs(), &derived::registry());
+    let fs = with_computed(&view.fs(), &derived::registry());
     let Ok(entries) = fs.entries(place).await else { return Vec::new() };
     entries
         .into_iter()

@@ -353,7 +353,7 @@ impl Catalog {
         };
         match stored {
             Some(stored) if computed.is_empty() => Ok(Opened::Stored(stored)),
-            stored => union(path, stored, &computed).map(Opened::Computed),
+            stored => union(path, stored.as_ref(), &computed).map(Opened::Computed),
         }
     }
 
@@ -448,23 +448,23 @@ fn member_lineage(member: &Member) -> Option<Arc<Lineage>> {
 /// The union of what a glob matches, some of it computed.
 fn union(
     pattern: &str,
-    stored: Option<Arc<PondTable>>,
+    stored: Option<&Arc<PondTable>>,
     computed: &[(String, ComputedTable)],
 ) -> Result<ComputedTable> {
     let mut members: Vec<(&str, Arc<Lineage>)> =
         computed.iter().map(|(path, table)| (path.as_str(), Arc::clone(&table.lineage))).collect();
-    let own = stored.iter().flat_map(|table| table.members());
+    let own = stored.into_iter().flat_map(|table| table.members());
     members.extend(own.filter_map(|member| Some((member.path.as_ref(), member_lineage(member)?))));
     members.sort_by(|a, b| a.0.cmp(b.0));
     let members = members.into_iter().map(|(_, lineage)| lineage).collect();
 
     // The times of all, where all have them in one column.
     let times = computed.iter().map(|(_, table)| (table.time_column.clone(), table.time_unit));
-    let mut times = times.chain(stored.iter().map(|table| table.time()));
+    let mut times = times.chain(stored.map(|table| table.time()));
     let first: (Option<Arc<str>>, Option<TimeUnit>) = times.next().unwrap_or_default();
     let (time_column, time_unit) = if times.all(|one| one == first) { first } else { (None, None) };
 
-    let (provider, notes) = union_of(stored.clone(), computed)?;
+    let (provider, notes) = union_of(stored.cloned(), computed)?;
     let lineage = Arc::new(Lineage::Union { pattern: pattern.to_owned(), members });
     Ok(ComputedTable { provider, time_column, time_unit, lineage, notes })
 }

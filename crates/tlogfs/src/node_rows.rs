@@ -45,8 +45,11 @@ impl NodeRows {
             if version.covers.is_some() { merged.push(version) } else { versions.push(version) }
         }
         versions.sort_by_key(|version| version.number);
-        let runs =
-            if entry_type == EntryType::Series { fewest(&versions, merged) } else { versions.clone() };
+        let runs = if entry_type == EntryType::Series {
+            fewest(&versions, merged)
+        } else {
+            versions.clone()
+        };
         Some(Self { entry_type, attributes, factory, versions, runs })
     }
 

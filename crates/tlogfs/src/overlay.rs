@@ -178,7 +178,8 @@ impl Overlay {
         let appended = |id: &NodeId| {
             let change = self.nodes.get(id)?;
             let (first, last) = (change.added.first()?, change.added.last()?);
-            (change.rows.entry_type == EntryType::Series).then_some((*id, first.number..=last.number))
+            (change.rows.entry_type == EntryType::Series)
+                .then_some((*id, first.number..=last.number))
         };
         self.touched.iter().filter_map(appended).collect()
     }

@@ -154,9 +154,7 @@ async fn source(session: &Session, args: &PlotArgs, found: &tinyfs::NodePath) ->
     let spec = SeriesSpec::read_from(&found.node.attributes).or_fail(fail)?;
     let schema = session.schema_of(&path).await.or_fail(fail)?;
     let computed = match found.node.entry_type {
-        EntryType::DynamicSeries => {
-            session.inputs().table(&path).await.or_fail(fail)?.time_column
-        }
+        EntryType::DynamicSeries => session.inputs().table(&path).await.or_fail(fail)?.time_column,
         _ => None,
     };
     let declared = spec.as_ref().map(|spec| spec.time_column.as_str()).or(computed.as_deref());

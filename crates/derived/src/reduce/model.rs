@@ -377,10 +377,10 @@ proptest! {
             for op in ops {
                 perform(&world, op).await;
             }
-            for level in 0..RESOLUTIONS.len() {
+            for (level, resolution) in RESOLUTIONS.iter().enumerate() {
                 let buckets = world.buckets(level).await;
                 check(level, &buckets, &world.naive(level));
-                assert_eq!(world.direct(level).await, buckets, "{}", RESOLUTIONS[level]);
+                assert_eq!(world.direct(level).await, buckets, "{resolution}");
             }
             assert_eq!(present(&world.refresh().await.0), world.anew().await);
         });

@@ -99,7 +99,7 @@ impl Tiles {
                     self.warn(&error);
                     return Ok(Refreshed::Direct);
                 }
-                Err(Failure::Error(error)) => return Err(error),
+                Err(Failure::Error(error)) => return Err(*error),
             }
         }
     }

@@ -12,8 +12,8 @@ fn one(text: &str) -> Node {
     documents.remove(0)
 }
 
-fn refusal<T: serde::de::DeserializeOwned>(text: &str) -> ConfigError {
-    typed::<T>(&one(text)).err().expect("a refusal")
+fn refusal<T: serde::de::DeserializeOwned + std::fmt::Debug>(text: &str) -> ConfigError {
+    typed::<T>(&one(text)).expect_err("a refusal")
 }
 
 #[derive(Debug, Deserialize, PartialEq)]
@@ -151,7 +151,7 @@ fn what_costs_too_much_is_refused_by_its_limit() {
         (large, "has 2097155 bytes"),
         (many, "holds more than 100000 values"),
     ] {
-        let error = parse_documents("bomb.yaml", &text).err().expect("a refusal");
+        let error = parse_documents("bomb.yaml", &text).expect_err("a refusal");
         assert_eq!(&*error.place.file, "bomb.yaml");
         assert!(error.what.starts_with(expected), "{error}");
     }
@@ -160,7 +160,7 @@ fn what_costs_too_much_is_refused_by_its_limit() {
 #[test]
 fn what_is_no_yaml_is_named_with_its_place() {
     for (text, line) in [("a: 1\na: 2\n", 2), ("a:\n\t- b\n", 2), ("a: [1, 2\nb: 3\n", 2)] {
-        let error = parse_documents("bad.yaml", text).err().expect("a refusal");
+        let error = parse_documents("bad.yaml", text).expect_err("a refusal");
         assert_eq!(error.place.line, line, "{error}");
     }
 }
@@ -170,7 +170,7 @@ fn an_unknown_variable_is_named_with_the_nearest_one() {
     let mut values = Values::default();
     values.set("base_dir", "/x").expect("a value");
     let node = one("a:\n  - \"{{ basedir }}/y\"\n");
-    let error = expand(node, &values, &|_| false).err().expect("a refusal");
+    let error = expand(node, &values, &|_| false).expect_err("a refusal");
     assert_eq!(
         error.to_string(),
         "pond.yaml:2:5: a[0]: the variable `basedir` is not given; `-v basedir=VALUE` gives it"
@@ -255,18 +255,18 @@ fn a_document_says_what_is_wrong_with_it() {
             "pond.yaml:5:3: spec.factori: there is no such field",
         ),
     ] {
-        assert_eq!(Document::read(&one(text)).err().expect("a refusal").to_string(), expected);
+        assert_eq!(Document::read(&one(text)).expect_err("a refusal").to_string(), expected);
     }
 }
 
 #[test]
 fn a_configuration_inside_another_keeps_its_places() {
-    #[derive(Deserialize)]
+    #[derive(Debug, Deserialize)]
     struct Entry {
         config: Node,
     }
     let entry: Entry = typed(&one("config:\n  inputs:\n    - patern: x\n")).expect("typed");
-    let error = typed::<Join>(&entry.config).err().expect("a refusal").inside("config");
+    let error = typed::<Join>(&entry.config).expect_err("a refusal").inside("config");
     assert_eq!(error.to_string(), "pond.yaml:3:7: config.inputs[0].patern: there is no such field");
 }
 

@@ -46,7 +46,7 @@ fn an_error_names_the_reference() {
         Err(Error::Env { name }) if name == "NONE"
     ));
     for text in ["${file:/nowhere}", "${env:TOKEN"] {
-        let error = resolve(text, &host()).err().expect("a refusal");
+        let error = resolve(text, &host()).expect_err("a refusal");
         assert!(error.to_string().contains(text), "{error}");
     }
 }

@@ -30,7 +30,7 @@ pub(super) async fn plan(
     outcomes: &[Outcome],
     heading: &str,
 ) -> Result<()> {
-    let fs = with_computed(view.fs().read_only(), &derived::registry());
+    let fs = with_computed(&view.fs().read_only(), &derived::registry());
     let session = context.session_within(pond, &fs)?;
     let mut errors = Vec::new();
     for outcome in outcomes.iter().filter(|outcome| !outcome.is_unchanged()) {
