@@ -37,17 +37,6 @@ impl ConfigError {
         self
     }
 
-    /// Proposes the name of `valid` that is nearest to `written`.
-    #[must_use]
-    pub fn nearest_of<'a>(
-        mut self,
-        written: &str,
-        valid: impl IntoIterator<Item = &'a str>,
-    ) -> Self {
-        self.nearest = nearest(written, valid);
-        self
-    }
-
     /// The same of a value that stands inside another: its path begins there.
     #[must_use]
     pub fn inside(mut self, outer: &str) -> Self {
@@ -76,13 +65,17 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// The name that is most like what was written, when one is like it at all.
+/// The name that is most like what was written, when one is like it at all;
+/// among names that differ in their case alone the one in the case written.
 pub fn nearest<'a>(written: &str, valid: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let written = written.to_lowercase();
+    let lower = written.to_lowercase();
     valid
         .into_iter()
-        .map(|name| (strsim::jaro_winkler(&written, &name.to_lowercase()), name))
-        .filter(|(alike, _)| *alike > ALIKE)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| name.to_owned())
+        .map(|name| {
+            let alike = strsim::jaro_winkler(&lower, &name.to_lowercase());
+            (alike, strsim::jaro_winkler(written, name), name)
+        })
+        .filter(|(alike, ..)| *alike > ALIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)))
+        .map(|(.., name)| name.to_owned())
 }

@@ -30,14 +30,6 @@ const UNITS: [(&str, i64); 8] = [
 /// The most that an interval may be: 200 years.
 const MAX_US: i64 = 200 * 366 * 86_400_000_000;
 
-impl Interval {
-    /// In seconds, as an integer; parts of one are lost.
-    #[must_use]
-    pub const fn whole_seconds(self) -> i64 {
-        self.us / 1_000_000
-    }
-}
-
 impl FromStr for Interval {
     type Err = String;
 

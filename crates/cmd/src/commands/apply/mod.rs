@@ -34,7 +34,7 @@ use crate::error::Result;
 ///
 /// Texts may hold expressions such as `"{{ base }}"`, expanded with the values
 /// given by `-v base=14` after the YAML is read. `${env:NAME}` is kept as it
-/// is and looked up when it is used.
+/// is, so that no secret comes into a pond.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
