@@ -30,7 +30,7 @@ use tinyfs::{EntryType, NodePath};
 
 use crate::Result;
 use crate::computed::{Derived, Planned, Planner};
-use crate::time_filter::times_of;
+use crate::time_filter::{narrowing, times_of};
 
 /// The most rows of one series.
 const MAX_ROWS: i64 = 50_000_000;
@@ -268,12 +268,7 @@ impl TableProvider for SyntheticTable {
         &self,
         filters: &[&Expr],
     ) -> DfResult<Vec<TableProviderFilterPushDown>> {
-        let time = self.config.time_column();
-        let pushed = |filter: &&Expr| match times_of(filter, time) {
-            Some(_) => TableProviderFilterPushDown::Inexact,
-            None => TableProviderFilterPushDown::Unsupported,
-        };
-        Ok(filters.iter().map(pushed).collect())
+        Ok(narrowing(filters, self.config.time_column()))
     }
 
     async fn scan(

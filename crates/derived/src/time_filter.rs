@@ -3,7 +3,17 @@
 use std::ops::Range;
 
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{Expr, Operator};
+use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown};
+
+/// For each filter whether it tells a table which times to make; it is applied
+/// to the rows as well.
+pub(crate) fn narrowing(filters: &[&Expr], time: &str) -> Vec<TableProviderFilterPushDown> {
+    let pushed = |filter: &&Expr| match times_of(filter, time) {
+        Some(_) => TableProviderFilterPushDown::Inexact,
+        None => TableProviderFilterPushDown::Unsupported,
+    };
+    filters.iter().map(pushed).collect()
+}
 
 /// The times, in microseconds, that a filter leaves of a column of
 /// microseconds; `None` when it is about something else. The end is not within.

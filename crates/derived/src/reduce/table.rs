@@ -14,10 +14,9 @@ use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::TaskContext;
-use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
@@ -31,6 +30,7 @@ use super::columns::Columns;
 use super::direct::Direct;
 use super::tile_file::Tile;
 use super::tiles::{Refreshed, Source, Tiles};
+use crate::time_filter::{narrowing, times_of};
 use crate::{Error, Result};
 
 /// Batches read before they are asked for.
@@ -60,11 +60,7 @@ impl TableProvider for ReducedTable {
         &self,
         filters: &[&Expr],
     ) -> DfResult<Vec<TableProviderFilterPushDown>> {
-        let pushed = |filter: &&Expr| match bounds(filter, self.schema.field(0).name()) {
-            Some(_) => TableProviderFilterPushDown::Inexact,
-            None => TableProviderFilterPushDown::Unsupported,
-        };
-        Ok(filters.iter().map(pushed).collect())
+        Ok(narrowing(filters, self.schema.field(0).name()))
     }
 
     async fn scan(
@@ -82,7 +78,7 @@ impl TableProvider for ReducedTable {
         let name = self.schema.field(0).name();
         let mut range = ALWAYS;
         for filter in filters {
-            if let Some(bounds) = bounds(filter, name) {
+            if let Some(bounds) = times_of(filter, name) {
                 range = range.start.max(bounds.start)..range.end.min(bounds.end);
             }
         }
@@ -121,49 +117,6 @@ fn external(error: Error) -> DataFusionError {
     match error {
         Error::Query(error) => error.into(),
         error => DataFusionError::External(Box::new(error)),
-    }
-}
-
-/// The times that a filter leaves; `None` when it is about something else.
-fn bounds(filter: &Expr, time: &str) -> Option<Range<i64>> {
-    match filter {
-        Expr::BinaryExpr(both) if both.op == Operator::And => {
-            let (left, right) = (bounds(&both.left, time)?, bounds(&both.right, time)?);
-            Some(left.start.max(right.start)..left.end.min(right.end))
-        }
-        Expr::BinaryExpr(compared) => {
-            let (op, value) = match (compared.left.as_ref(), compared.right.as_ref()) {
-                (Expr::Column(column), Expr::Literal(value, _)) if column.name == time => {
-                    (compared.op, value)
-                }
-                (Expr::Literal(value, _), Expr::Column(column)) if column.name == time => {
-                    (compared.op.swap()?, value)
-                }
-                _ => return None,
-            };
-            let &ScalarValue::TimestampMicrosecond(Some(us), _) = value else { return None };
-            let next = us.saturating_add(1);
-            match op {
-                Operator::Eq => Some(us..next),
-                Operator::Lt => Some(i64::MIN..us),
-                Operator::LtEq => Some(i64::MIN..next),
-                Operator::Gt => Some(next..i64::MAX),
-                Operator::GtEq => Some(us..i64::MAX),
-                _ => None,
-            }
-        }
-        Expr::Between(between) if !between.negated => {
-            let Expr::Column(column) = between.expr.as_ref() else { return None };
-            let (
-                Expr::Literal(ScalarValue::TimestampMicrosecond(Some(low), _), _),
-                Expr::Literal(ScalarValue::TimestampMicrosecond(Some(high), _), _),
-            ) = (between.low.as_ref(), between.high.as_ref())
-            else {
-                return None;
-            };
-            (column.name == time).then(|| *low..high.saturating_add(1))
-        }
-        _ => None,
     }
 }
 
