@@ -25,7 +25,7 @@ use parquet::file::metadata::{
 };
 use url::Url;
 
-use crate::delta::{TableState, checkpoint_path, configuration, sort_files};
+use crate::delta::{OUR_KEYS, TableState, checkpoint_path, configuration, sort_files};
 use crate::file::LiveFile;
 use crate::own_sum::{self, BLANK};
 use crate::{Error, Result};
@@ -255,8 +255,10 @@ pub(crate) fn compare(file: &Bytes, expected: &TableState) -> std::io::Result<()
     if files != *expected.files {
         return differs("names other files than the commits");
     }
+    // What is said to other programs may be what an earlier version said.
     let properties = configuration(&expected.identity, &expected.horizon);
-    if properties.iter().any(|(key, value)| found.get(key) != Some(value)) {
+    let mut ours = properties.iter().filter(|(key, _)| key.starts_with(OUR_KEYS));
+    if ours.any(|(key, value)| found.get(key) != Some(value)) {
         return differs("has other properties than the commits");
     }
     Ok(())

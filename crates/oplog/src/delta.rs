@@ -25,6 +25,9 @@ use crate::{Error, Identity, Result};
 
 pub(crate) const LOG: &str = "_delta_log";
 
+/// What the keys of properties begin with that are of this program.
+pub(crate) const OUR_KEYS: &str = "pond.";
+
 /// Keys of the table's configuration.
 mod key {
     pub(super) const POND_ID: &str = "pond.id";
@@ -75,7 +78,10 @@ pub(crate) fn configuration(identity: &Identity, horizon: &Horizon) -> BTreeMap<
         // Cleaning by file time would follow a clock that is wrong.
         pair("delta.enableExpiredLogCleanup", "false".into()),
         pair("delta.logRetentionDuration", "interval 36500 days".into()),
-        pair("delta.deletedFileRetentionDuration", "interval 1 days".into()),
+        // Files that nothing names are found by what lies on the disk and go by
+        // their own times, so a checkpoint need not carry what was removed: at a
+        // transaction a minute that was most of it.
+        pair("delta.deletedFileRetentionDuration", "interval 0 seconds".into()),
         // Checkpoints have our cadence, whoever else writes.
         pair("delta.checkpointInterval", "1000000".into()),
     ])
