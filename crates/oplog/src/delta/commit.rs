@@ -231,7 +231,10 @@ fn commit_bytes(
 /// The later format that a commit file declares. This is asked before anything
 /// else, because a later program may write its lines in another way.
 fn later_format(bytes: &[u8]) -> Option<u32> {
-    let found = bytes.split(|byte| *byte == b'\n').find_map(|line| {
+    // Few commits say anything of it, and to parse a line costs more than to
+    // look through it.
+    let declares = |line: &&[u8]| memchr::memmem::find(line, key::FORMAT.as_bytes()).is_some();
+    let found = bytes.split(|byte| *byte == b'\n').filter(declares).find_map(|line| {
         let line: serde_json::Value = serde_json::from_slice(line).ok()?;
         line.get("metaData")?.get("configuration")?.get(key::FORMAT)?.as_str()?.parse().ok()
     })?;
