@@ -52,7 +52,7 @@ pub fn nearest<S: AsRef<str>>(
         .filter_map(|name| Some((distance(written, name.as_ref())?, name)))
         .map(|(distance, name)| (rank(distance, written, name.as_ref()), name))
         .collect();
-    near.sort_by(|a, b| a.0.cmp(&b.0));
+    near.sort_by_key(|(rank, _)| *rank);
     near.into_iter().take(limit).map(|(_, name)| name).collect()
 }
 
