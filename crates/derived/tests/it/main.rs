@@ -7,6 +7,7 @@
 )]
 
 mod directories;
+mod export;
 mod join;
 mod registry;
 mod schemas;
