@@ -15,10 +15,13 @@ pub fn registry() -> Registry {
         Arc::new(crate::sql::SqlSeries),
         Arc::new(crate::join::TimeseriesJoin),
         Arc::new(crate::pivot::TimeseriesPivot),
+        Arc::new(crate::quality::Quality),
         Arc::new(crate::reduce::TemporalReduce),
         Arc::new(crate::reduce::ReducedDirectory),
         Arc::new(crate::reduce::ReducedSeriesFactory),
         Arc::new(crate::synthetic::Synthetic),
+        Arc::new(crate::template::TemplateFactory),
+        Arc::new(crate::template::RenderedFile),
         Arc::new(crate::transform::ColumnRename),
         Arc::new(crate::transform::TransformSteps),
     ];
@@ -34,6 +37,9 @@ pub(crate) fn planner(factory: &str) -> Option<&'static dyn Planner> {
         "timeseries-pivot" => Some(&crate::pivot::TimeseriesPivot),
         "sql-derived-series" => Some(&crate::sql::SqlSeries),
         "reduced-series" => Some(&crate::reduce::ReducedSeries),
+        "quality" => Some(&crate::quality::Quality),
+        "template" => Some(&crate::template::TemplateFactory),
+        "rendered-file" => Some(&crate::template::RenderedFile),
         "synthetic-timeseries" => Some(&crate::synthetic::Synthetic),
         _ => None,
     }

@@ -22,6 +22,8 @@ use crate::{Error, Result};
 pub const MAX_TEMPLATE_BYTES: usize = 64 << 10;
 /// The longest text that a filter may make.
 const MAX_FILTERED_BYTES: usize = 1 << 20;
+/// What a text is called that is looked at by itself.
+const NAME: &str = "text";
 /// Renders that were given up and still run; with so many, no more are begun.
 const MAX_GIVEN_UP: usize = 2;
 
@@ -69,10 +71,11 @@ pub fn template_includes(text: &str) -> std::result::Result<Vec<String>, Templat
         return Err(TemplateFault { message, line: None });
     }
     let includes = template_cost::scan(text).map_err(fault)?.includes;
+    template_cost::check(NAME, &[(NAME, text)]).map_err(|(_, refusal)| fault(refusal))?;
     // Empty texts stand for those that it includes.
     let mut tera = engine();
     let stubs = includes.iter().map(|name| (name.clone(), String::new()));
-    let all = stubs.chain([("text".to_owned(), text.to_owned())]);
+    let all = stubs.chain([(NAME.to_owned(), text.to_owned())]);
     match tera.add_raw_templates(all) {
         Ok(()) => Ok(includes),
         Err(error) => Err(told(&error)),
@@ -173,6 +176,7 @@ fn render(tera: &Tera, at: &str, values: &serde_json::Value, limit_bytes: u64) -
 fn engine() -> Tera {
     let mut tera = Tera::new();
     tera.autoescape_on(Vec::<&str>::new());
+    tera.register_filter("default", default);
     tera.register_filter("replace", replace);
     tera.register_filter("indent", indent);
     tera.register_filter("join", join);
@@ -181,6 +185,14 @@ fn engine() -> Tera {
 
 fn too_much(filter: &str) -> tera::Error {
     tera::Error::message(format!("`{filter}` makes more than 1 MiB"))
+}
+
+/// The filter `default`, which also stands in for what is none: a table has a
+/// value there, and it is missing.
+#[expect(clippy::needless_pass_by_value, reason = "the engine hands its arguments over")]
+fn default(value: tera::Value, arguments: Kwargs, _: &State<'_>) -> tera::TeraResult<tera::Value> {
+    let instead = arguments.must_get::<tera::Value>("value")?;
+    Ok(if value.is_undefined() || value.is_none() { instead } else { value })
 }
 
 /// The filter `replace`, up to a length.

@@ -2,7 +2,7 @@
 //!
 //! - [`resolution`], [`calendar`]: widths of time, what folds from what, and
 //!   what lies in one tile.
-//! - [`exact_sum`], [`partial`], [`fold`]: the numbers.
+//! - [`exact_sum`], [`sketch`], [`partial`], [`fold`]: the numbers.
 //! - [`build`], [`tile_file`], [`index`], [`tiles`], [`sweep`]: making and
 //!   keeping them.
 //! - [`columns`], [`table`], [`direct`], [`rounded`]: reading them.
@@ -30,15 +30,17 @@ mod resolution;
 mod rounded;
 mod rows;
 mod series;
+mod sketch;
 mod sweep;
 mod table;
 mod tile_file;
 mod tiles;
 
 pub(crate) use build::{ALWAYS, joined};
+pub(crate) use directory::out_path;
 pub(crate) use factory::{ReducedDirectory, ReducedSeriesFactory, TemporalReduce};
 pub(crate) use rounded::ReducedTiles;
 pub(crate) use series::ReducedSeries;
-pub use sweep::Swept;
 pub(crate) use tile_file::Tile;
+pub use sweep::Swept;
 pub use tiles::Tiles;

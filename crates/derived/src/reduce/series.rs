@@ -19,7 +19,7 @@ use super::table::ReducedTable;
 use super::tiles::Source;
 use crate::computed::{Planned, Planner};
 use crate::time_column::TimeColumn;
-use crate::{Derived, Error, Result, changes};
+use crate::{Derived, Error, Result, changes, input, transform};
 
 /// The factory of what a reduction's directories hold.
 pub(crate) const REDUCED_SERIES: &str = "reduced-series";
@@ -53,7 +53,8 @@ impl Reduction {
         inputs: &Inputs,
         derived: &Derived,
     ) -> Result<Self> {
-        let input = inputs.table(path).await?;
+        let input = input::table(path, inputs, derived).await?;
+        let input = transform::apply(input, &config.transforms, inputs).await?;
         let schema = input.provider.schema();
         let name = config.time_column.as_deref().or(input.time_column.as_deref());
         let Some(name) = name else {
@@ -85,7 +86,9 @@ impl Reduction {
             exclude_flags: config.exclude_flags.clone(),
             lineage: Arc::clone(&input.lineage),
             store: Arc::clone(inputs.fs().store()),
-            runner: inputs.runner(),
+            // Its rows come in the order of time: pieces side by side would only
+            // be held until their turn.
+            runner: inputs.runner().in_order(),
             path: path.to_owned(),
         };
         let shape = Shape::new(levels, Arc::clone(&columns.reduced), zone, key);

@@ -79,21 +79,28 @@ impl Sketch {
         self.buckets.values().sum()
     }
 
-    /// The least reading that is not below a part `q` of all, from 0 to 1, to
+    /// The least reading that is not below a part `q` of all, from 0 to 1; the
+    /// first and the last are `least` and `greatest`, any other is told to
     /// within 2^-10 of it at level 0, twice that at each next; `None` of no
     /// reading.
-    pub(crate) fn quantile(&self, q: f64) -> Option<f64> {
+    pub(crate) fn quantile(&self, q: f64, least: f64, greatest: f64) -> Option<f64> {
         let count = self.count();
         // A product that is whole but for its rounding is taken for whole.
         let rank = (q * count as f64 * (1.0 - 1e-12)).ceil().max(1.0);
+        match rank {
+            _ if count == 0 => return None,
+            first if first <= 1.0 => return Some(least),
+            last if last >= count as f64 => return Some(greatest),
+            _ => {}
+        }
         let mut up_to = 0;
         for (&at, &count) in &self.buckets {
             up_to += count;
             if up_to as f64 >= rank {
-                return Some(middle(at, self.level));
+                return Some(middle(at, self.level).max(least).min(greatest));
             }
         }
-        self.buckets.last_key_value().map(|(&at, _)| middle(at, self.level))
+        Some(greatest)
     }
 
     /// As bytes: the level, then of each bucket, ascending, how far it is from
@@ -263,7 +270,11 @@ mod tests {
             let sketch = of(&readings);
             readings.sort_by(f64::total_cmp);
             for q in [q, 0.0, 0.5, 0.95, 1.0] {
-                match sketch.quantile(q) {
+                let (least, greatest) = match readings.as_slice() {
+                    [] => (0.0, 0.0),
+                    all => (all[0], all[all.len() - 1]),
+                };
+                match sketch.quantile(q, least, greatest) {
                     None => prop_assert!(readings.is_empty()),
                     Some(told) => {
                         let exact = exact(&readings, q);

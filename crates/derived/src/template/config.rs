@@ -165,6 +165,7 @@ mod tests {
             ("template: \"a\\n{{ b \"", "template", "line 2"),
             ("template: '{% include \"/etc/passwd\" %}{% extends \"/a\" %}'", "template", "no tag"),
             ("template: '{{ a | nosuchfilter }}'", "template", "nosuchfilter"),
+            ("template: '{% set a = b %}{% set a = a ~ a %}'", "template", "only numbers"),
         ] {
             let config = Config::parse("/c", text).unwrap();
             match TemplateFactory.check(&config) {

@@ -7,11 +7,15 @@
 )]
 
 mod directories;
+mod formats;
 mod export;
 mod join;
+mod quality;
+mod quantiles;
 mod registry;
 mod schemas;
 mod sql;
+mod template;
 mod tiles;
 mod transforms;
 mod world;

@@ -31,6 +31,7 @@ pub struct HostSource {
     temp_dir: PathBuf,
     monitor: Arc<dyn Monitor>,
     scratch: Scratch,
+    name: Option<String>,
 }
 
 impl HostSource {
@@ -43,6 +44,7 @@ impl HostSource {
             temp_dir: std::env::temp_dir(),
             monitor: diagnostics::silent(),
             scratch: Scratch::default(),
+            name: None,
         }
     }
 
@@ -74,6 +76,14 @@ impl HostSource {
         self
     }
 
+    /// Messages call it so instead of by its path: for a copy of what is
+    /// elsewhere.
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> &SourceUrl {
@@ -88,7 +98,8 @@ impl HostSource {
     /// once.
     pub(crate) fn prepare(&self) -> Result<Input> {
         let resolved = self.url.resolve()?;
-        let file = self.url.location().to_string().escape_debug().to_string();
+        let name = self.name.clone().unwrap_or_else(|| self.url.location().to_string());
+        let file = name.escape_debug().to_string();
         let path = match self.url.location() {
             Location::Stdin => return self.spool(file, &resolved, &mut io::stdin().lock()),
             Location::Path(path) => self.base.join(path),
