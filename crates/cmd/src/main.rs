@@ -16,6 +16,7 @@ mod commands;
 mod complete;
 mod context;
 mod deadline;
+mod doors;
 mod error;
 mod host;
 mod ledger;

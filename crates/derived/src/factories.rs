@@ -16,6 +16,7 @@ pub fn registry() -> Registry {
         Arc::new(crate::join::TimeseriesJoin),
         Arc::new(crate::pivot::TimeseriesPivot),
         Arc::new(crate::quality::Quality),
+        Arc::new(crate::inbox::Inbox),
         Arc::new(crate::reduce::TemporalReduce),
         Arc::new(crate::reduce::ReducedDirectory),
         Arc::new(crate::reduce::ReducedSeriesFactory),

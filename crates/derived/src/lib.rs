@@ -20,6 +20,7 @@ mod error;
 pub mod export;
 mod factories;
 mod handover;
+mod inbox;
 mod input;
 mod instant_merge;
 mod join;

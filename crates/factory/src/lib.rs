@@ -29,5 +29,5 @@ pub use error::{BoxError, Error, Result};
 pub use factory::{About, Child, Factory, Look};
 pub use node_config::{CONFIG_LIMIT_BYTES, read_config};
 pub use registry::Registry;
-pub use run::{Doors, RunContext, RunReport};
+pub use run::{Appended, Batches, Doors, RunContext, RunReport, Sink, Step};
 pub use template::{MAX_TEMPLATE_BYTES, RenderLimits, Template, TemplateFault, template_includes};

@@ -9,6 +9,7 @@
 mod directories;
 mod formats;
 mod export;
+mod inbox;
 mod join;
 mod quality;
 mod quantiles;
