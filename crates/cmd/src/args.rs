@@ -124,6 +124,8 @@ pub(crate) enum Verb {
     Mknod(verbs::mknod::MknodArgs),
     Factory(verbs::factory::FactoryArgs),
     Run(verbs::run::RunArgs),
+    Export(verbs::export::ExportArgs),
+    DetectOverlaps(verbs::detect_overlaps::DetectOverlapsArgs),
     #[command(hide = true)]
     Reference(verbs::reference::ReferenceArgs),
 }

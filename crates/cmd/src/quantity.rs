@@ -84,7 +84,8 @@ pub(crate) fn counted(n: u64, noun: &str) -> String {
         return format!("1 {noun}");
     }
     match noun.strip_suffix('y') {
-        Some(stem) if !noun.ends_with("ay") => format!("{} {stem}ies", count(n)),
+        Some(stem) if !stem.ends_with(['a', 'e', 'o']) => format!("{} {stem}ies", count(n)),
+        _ if noun.ends_with("series") => format!("{} {noun}", count(n)),
         _ => format!("{} {noun}s", count(n)),
     }
 }

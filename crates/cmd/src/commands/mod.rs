@@ -7,7 +7,9 @@ pub(crate) mod config;
 pub(crate) mod copy;
 pub(crate) mod demo;
 pub(crate) mod describe;
+pub(crate) mod detect_overlaps;
 pub(crate) mod diff;
+pub(crate) mod export;
 pub(crate) mod factory;
 pub(crate) mod fsck;
 pub(crate) mod init;
@@ -61,6 +63,8 @@ pub(crate) async fn run(context: &Context, verb: Verb) -> Result<()> {
         Verb::Mknod(args) => mknod::run(context, &args).await,
         Verb::Factory(args) => factory::run(context, &args),
         Verb::Run(args) => run::run(context, &args).await,
+        Verb::Export(args) => export::run(context, &args).await,
+        Verb::DetectOverlaps(args) => detect_overlaps::run(context, &args).await,
         Verb::Reference(_) => reference::run(),
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 /// Shorthand for results of exports.
-pub type Result<T, E = ExportError> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = ExportError> = std::result::Result<T, E>;
 
 /// An error of an export.
 #[derive(Debug, thiserror::Error)]

@@ -2,5 +2,6 @@
 
 mod apply;
 mod flags_and_files;
+mod export;
 mod reading;
 mod run;
