@@ -20,6 +20,7 @@ mod doors;
 mod error;
 mod host;
 mod ledger;
+mod node_limits;
 mod output;
 mod plot;
 mod progress;

@@ -112,9 +112,9 @@ fn lacks_column(error: &query::Error) -> bool {
 /// Whether all that is wrong is something that may yet come.
 fn is_missing_input(error: &(dyn StdError + 'static)) -> bool {
     match find_cause::<query::Error>(error).map(innermost) {
-        // A name that is no path is one that the query's own configuration does
-        // not give, and that nobody will collect.
-        Some(query::Error::NoSuchTable { name, .. }) => name.starts_with('/'),
+        // A name that was not looked for in the pond is one that the query's own
+        // configuration does not give, and that nobody will collect.
+        Some(query::Error::NoSuchTable { deepest, .. }) => deepest.is_some(),
         Some(query::Error::NoMatch { .. }) => true,
         _ => matches!(find_cause(error), Some(tinyfs::Error::NotFound { .. })),
     }
