@@ -124,6 +124,8 @@ pub(crate) enum Verb {
     Mknod(verbs::mknod::MknodArgs),
     Factory(verbs::factory::FactoryArgs),
     Run(verbs::run::RunArgs),
+    CheckFreshness(verbs::check_freshness::CheckFreshnessArgs),
+    SetTemporalBounds(verbs::set_temporal_bounds::SetTemporalBoundsArgs),
     Export(verbs::export::ExportArgs),
     DetectOverlaps(verbs::detect_overlaps::DetectOverlapsArgs),
     #[command(hide = true)]

@@ -18,6 +18,7 @@ mod context;
 mod deadline;
 mod doors;
 mod error;
+mod freshness;
 mod host;
 mod ledger;
 mod node_limits;

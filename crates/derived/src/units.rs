@@ -245,7 +245,16 @@ fn find(spelling: &str) -> Result<&'static Unit, UnitError> {
     let wanted = spelling.trim();
     UNITS.iter().find(|unit| unit.spellings.contains(&wanted)).ok_or_else(|| {
         let all = UNITS.iter().flat_map(|unit| unit.spellings.iter().copied());
-        let near = diagnostics::nearest(spelling, all, SUGGESTIONS);
+        let mut near = diagnostics::nearest(spelling, all, UNITS.len());
+        // Of the spellings of one unit the nearest is enough.
+        let mut seen: Vec<usize> = Vec::new();
+        near.retain(|spelling| {
+            let unit = UNITS.iter().position(|unit| unit.spellings.contains(spelling));
+            let is_new = unit.is_some_and(|unit| !seen.contains(&unit));
+            seen.extend(unit);
+            is_new
+        });
+        near.truncate(SUGGESTIONS);
         UnitError::Unknown {
             unit: spelling.to_owned(),
             nearest: near.into_iter().map(str::to_owned).collect(),
