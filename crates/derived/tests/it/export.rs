@@ -220,11 +220,14 @@ async fn directories_of_others_are_left_alone() {
     fs::remove_file(wanted.dir.join("thesis.tex")).unwrap();
     export(&world, &wanted).await;
 
-    let other = dock().await;
-    let refused = try_export(&other, &Request { dir: wanted.dir.clone(), ..wanted.clone() }).await;
+    let state = wanted.dir.join(".pond-export.json");
+    let mut said: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&state).unwrap()).unwrap();
+    said["pond"] = "another".into();
+    fs::write(&state, said.to_string()).unwrap();
+    let refused = try_export(&world, &wanted).await;
     assert!(matches!(refused, Err(ExportError::OtherPond { .. })), "{refused:?}");
 
-    let state = wanted.dir.join(".pond-export.json");
     fs::write(&state, "{").unwrap();
     let refused = try_export(&world, &wanted).await;
     assert!(matches!(refused, Err(ExportError::State { .. })), "{refused:?}");
@@ -268,6 +271,7 @@ async fn what_is_gone_from_the_pond_goes_from_the_directory() {
             "{{ patterns: {{ dock: /raw/dock.series }}, query: \"SELECT time, value FROM dock WHERE time < '{limit}'\" }}"
         )
     };
+    world.pond.make_dir("/views").await;
     world.node("/views/early.series", "sql-derived-series", &view("2024-01-03T00:00:00Z")).await;
     world.node("/views/other.series", "sql-derived-series", &view("2024-01-02T00:00:00Z")).await;
     let wanted = request(&world, "/views/*", Some("year,month,day"));
