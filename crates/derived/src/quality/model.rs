@@ -245,7 +245,7 @@ async fn answer(table: QualityTable, filter: Option<Expr>, times: Times) -> Vec<
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn flags_are_what_the_tests_say_wherever_reading_begins(
