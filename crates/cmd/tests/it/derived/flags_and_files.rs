@@ -112,7 +112,7 @@ fn what_is_wrong_is_told_with_its_line_and_the_nearest_name() {
             "input: /raw.series\ntests:\n  - columns: [a]\n    range: { fail: [2, 1] }\n",
             ["config.yaml:4:", "the wrong way round"],
         ),
-        ("template", "template: |\n  a\n  {{ b\n", ["config.yaml:1:", "line 2"]),
+        ("template", "template: |\n  a\n  {{ b\n", ["config.yaml:2:", "line 2"]),
         ("template", "template: '{% extends \"/a\" %}'\n", ["config.yaml:1:", "no tag `extends`"]),
         (
             "sql-derived-table",
