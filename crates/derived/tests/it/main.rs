@@ -7,8 +7,8 @@
 )]
 
 mod directories;
-mod formats;
 mod export;
+mod formats;
 mod inbox;
 mod join;
 mod quality;
