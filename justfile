@@ -28,10 +28,11 @@ golden:
     python3 -m venv target/golden
     target/golden/bin/pip install --quiet duckdb==1.5.5
     target/golden/bin/python crates/cmd/tests/golden/answers.py
+    target/golden/bin/python crates/cmd/tests/golden/pipeline/answers.py
 
-# What it costs, beside its peers; writes docs/benchmarks.md. One section or all: scan, ingest, memory, startup, instructions.
+# What it costs, beside its peers; writes docs/benchmarks.md. One section or all: scan, ingest, memory, startup, instructions, derived.
 bench *SECTIONS:
-    cargo build --release -p cmd
+    cargo build --release -p cmd -p benches --bin pond --bin increments
     python3 benches/bench.py {{SECTIONS}}
 
 # Every fuzz target for SECONDS each; what it finds is in fuzz/artifacts.

@@ -2,7 +2,7 @@
 
     bench.py [--rounds N] [--work DIR] [--pond FILE] [SECTION ...]
 
-Sections: scan, ingest, memory, startup, instructions; all when none is named.
+Sections: scan, ingest, memory, startup, instructions, derived; all when none is named.
 Each writes its figures to docs/benchmarks.json and its tables into
 docs/benchmarks.md, between the marks that bear its name; what stands outside of
 marks is written by people and left alone.
@@ -24,6 +24,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
+import derived
 import ingest
 import instructions
 import memory
@@ -40,6 +41,7 @@ SECTIONS = {
     "memory": memory,
     "startup": startup,
     "instructions": instructions,
+    "derived": derived,
 }
 
 

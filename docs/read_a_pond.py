@@ -170,16 +170,24 @@ class Pond:
         declared = self.attributes(node)
         time = declared.get("series.time_column")
         keep = "true"
-        if "series.floor_us" in declared:
-            floor = int(declared["series.floor_us"])
+        limits = [
+            ("series.floor_us", ">="),
+            ("series.start_us", ">="),
+            ("series.end_us", "<="),
+        ]
+        for limit, compare in limits:
+            if limit not in declared:
+                continue
+            at = int(declared[limit])
             unit = declared["series.time_unit"]
             per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
             # Integers are in the declared unit, timestamps know their own.
             kind = self.sql.execute(f'SELECT typeof("{time}") FROM ({rows}) LIMIT 1').fetchone()
             if kind and "INT" in kind[0]:
-                keep = f'"{time}" >= {floor * per_second // 10**6}'
+                # Exact also where the limit lies between two values.
+                keep += f' AND "{time}"::HUGEINT * 1000000 {compare} {at * per_second}::HUGEINT'
             else:
-                keep = f'epoch_us("{time}") >= {floor}'
+                keep += f' AND epoch_us("{time}") {compare} {at}'
         if time is not None and declared.get("series.append") != "true":
             key = json.loads(declared.get("series.key", json.dumps([time])))
             columns = ", ".join(f'"{column}"' for column in key)

@@ -124,6 +124,10 @@ pub(crate) enum Verb {
     Mknod(verbs::mknod::MknodArgs),
     Factory(verbs::factory::FactoryArgs),
     Run(verbs::run::RunArgs),
+    CheckFreshness(verbs::check_freshness::CheckFreshnessArgs),
+    SetTemporalBounds(verbs::set_temporal_bounds::SetTemporalBoundsArgs),
+    Export(verbs::export::ExportArgs),
+    DetectOverlaps(verbs::detect_overlaps::DetectOverlapsArgs),
     #[command(hide = true)]
     Reference(verbs::reference::ReferenceArgs),
 }
@@ -227,8 +231,13 @@ pub(crate) fn with_variables(words: impl IntoIterator<Item = OsString>) -> Vec<O
             out.extend(words);
             break;
         }
+        // `apply` takes no operands, so that a word after -v is meant to be one
+        // even where its value was forgotten, and is told so.
+        let takes_operands = verb.as_deref() != Some("apply");
         let is_variable = |word: &OsString| {
-            word.to_str().is_some_and(|text| !text.starts_with('-') && text.contains('='))
+            word.to_str().is_some_and(|text| {
+                !text.starts_with('-') && (text.contains('=') || !takes_operands)
+            })
         };
         if text == "-v" && words.peek().is_some_and(is_variable) {
             out.push("--var".into());
@@ -260,6 +269,8 @@ mod tests {
             ("pond apply -f x -v a=1 -v b=2", "pond apply -f x --var a=1 --var b=2"),
             ("pond --pond p apply -va=1 -f x", "pond --pond p apply --var a=1 -f x"),
             ("pond apply -v -f x", "pond apply -v -f x"),
+            ("pond apply -f x -v base", "pond apply -f x --var base"),
+            ("pond mknod -v f /p", "pond mknod -v f /p"),
             ("pond -v apply -f x", "pond -v apply -f x"),
             ("pond mknod f /p -- -v a=1", "pond mknod f /p -- -v a=1"),
             ("pond --pond apply list -v a=1", "pond --pond apply list -v a=1"),

@@ -127,6 +127,11 @@ impl Context {
         &self.scratch
     }
 
+    /// Where temporary files are made.
+    pub(crate) fn temp_dir(&self) -> PathBuf {
+        self.global.temp_dir.clone().unwrap_or_else(std::env::temp_dir)
+    }
+
     /// Whether somebody sits at stdin.
     pub(crate) const fn stdin_is_terminal(&self) -> bool {
         self.stdin_is_terminal
@@ -238,7 +243,7 @@ impl Context {
         let clock = Arc::clone(&self.environment.clock);
         let place = Place {
             cache: cached.then(|| pond.cache_dir()),
-            temp_dir: self.global.temp_dir.clone().unwrap_or_else(std::env::temp_dir),
+            temp_dir: self.temp_dir(),
             pond: pond.identity().pond_id,
             now_us: Arc::new(move || clock.now_us()),
         };
@@ -345,7 +350,8 @@ impl Context {
         }
     }
 
-    fn lift_ceiling(&self) {
+    /// From here on memory is no reason to end.
+    pub(crate) fn lift_ceiling(&self) {
         *self.ceiling.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 

@@ -182,6 +182,12 @@ impl CommandError {
         self.kind == Kind::Damage
     }
 
+    /// What it is about, for an error of another layer: its cause, or its own
+    /// words where it has none.
+    pub(crate) fn into_cause(self) -> Box<dyn StdError + Send + Sync> {
+        self.source.unwrap_or_else(|| self.message.into())
+    }
+
     /// Every text of the chain, the message first, repetitions left out.
     pub(crate) fn texts(&self) -> Vec<String> {
         let mut texts = vec![self.message.clone()];

@@ -84,9 +84,31 @@ pub(crate) fn counted(n: u64, noun: &str) -> String {
         return format!("1 {noun}");
     }
     match noun.strip_suffix('y') {
-        Some(stem) if !noun.ends_with("ay") => format!("{} {stem}ies", count(n)),
+        Some(stem) if !stem.ends_with(['a', 'e', 'o']) => format!("{} {stem}ies", count(n)),
+        _ if noun.ends_with("series") => format!("{} {noun}", count(n)),
         _ => format!("{} {noun}s", count(n)),
     }
+}
+
+/// A length of time as it is declared, exactly: `3h`, `1d12h`, `90s`.
+pub(crate) fn whole_duration(seconds: u64) -> String {
+    let mut rest = seconds;
+    let mut text = String::new();
+    for (unit, length) in [("d", DAY_S), ("h", 3_600), ("m", 60), ("s", 1)] {
+        if rest / length > 0 {
+            text.push_str(&format!("{}{unit}", rest / length));
+            rest %= length;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+/// A length of time for people, to its two largest units: `3d 4h`, `59s`.
+pub(crate) fn about_duration(seconds: u64) -> String {
+    let whole = whole_duration(seconds);
+    let mut units = whole.split_inclusive(|c: char| c.is_ascii_alphabetic());
+    let shown: Vec<&str> = units.by_ref().take(2).collect();
+    shown.join(" ")
 }
 
 /// A size for people: `312 B`, `4.2 KiB`.
@@ -125,6 +147,19 @@ mod tests {
         assert_eq!(parse_duration("0"), Ok(Duration::ZERO));
         assert!(parse_duration("30").is_err());
         assert!(parse_duration("99999999999999999999d").is_err());
+    }
+
+    #[test]
+    fn lengths_of_time_read_as_they_are_declared() {
+        for (seconds, whole, about) in [
+            (0, "0s", "0s"),
+            (59, "59s", "59s"),
+            (10_800, "3h", "3h"),
+            (DAY_S + 3_661, "1d1h1m1s", "1d 1h"),
+        ] {
+            assert_eq!(whole_duration(seconds), whole);
+            assert_eq!(about_duration(seconds), about);
+        }
     }
 
     #[test]

@@ -4,26 +4,17 @@
 //! Always true: looking for a hint never fails a second time; when the pond can
 //! not be read, there is no hint.
 
+use diagnostics::{nearest, nearest_one};
+
 use crate::context::Context;
 use crate::error::{CommandError, find_cause};
 use crate::quote;
 
-/// How alike a name must be to be suggested.
-const ALIKE: f64 = 0.7;
+/// How many names are suggested.
+const SUGGESTIONS: usize = 3;
 
-/// The candidate most like `text`, when one is like it at all.
-pub(crate) fn nearest<'a>(
-    text: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let lower = text.to_lowercase();
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
-}
+/// How many columns are named where none is near.
+const COLUMNS: usize = 5;
 
 /// Adds what the user can do next, where nobody has said it.
 pub(crate) async fn complete(context: &Context, error: CommandError) -> CommandError {
@@ -73,7 +64,7 @@ async fn nearest_path(context: &Context, path: &str, deepest: &str) -> Option<St
     let rest = path.strip_prefix(deepest)?.trim_start_matches('/');
     let (missing, below) = rest.split_once('/').unwrap_or((rest, ""));
     let names = context.names_in(deepest).await?;
-    let near = nearest(missing, names.iter().map(String::as_str))?;
+    let near = nearest_one(missing, names.iter().map(String::as_str))?;
     let near = tinyfs::path::join(deepest, near);
     Some(if below.is_empty() { near } else { format!("{near}/{below}") })
 }
@@ -99,9 +90,8 @@ fn hint_for(error: &CommandError) -> Option<String> {
     {
         return Some(hint);
     }
-    if let Some(tlogfs::Error::NoColumn { nearest, .. }) = error.find() {
-        let near = nearest.first()?;
-        return Some(format!("did you mean `{near}`?"));
+    if let Some(tlogfs::Error::NoColumn { column, nearest, .. }) = error.find() {
+        return of_columns(column, nearest, ticked);
     }
     match error.find::<tinyfs::Error>()? {
         tinyfs::Error::NotEmpty { path } => {
@@ -151,7 +141,10 @@ fn of_pond(error: &steward::Error) -> Option<String> {
         }
         E::Unknown { .. } => "`pond log -n 3` shows whether it is there".to_owned(),
         E::NoSuchTransaction { .. } => "`pond log` lists the transactions".to_owned(),
-        E::NoSuchSetting { nearest, .. } => format!("did you mean `{nearest}`?"),
+        E::NoSuchSetting { key, nearest } => match nearest_one(key, [nearest]) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => "`pond config` lists the settings".to_owned(),
+        },
         E::BadSetting { .. } => "`pond config` lists the settings".to_owned(),
         E::BadSettings { path, .. } => format!(
             "repair the file, or delete it to have the defaults back: rm {}",
@@ -161,18 +154,51 @@ fn of_pond(error: &steward::Error) -> Option<String> {
     })
 }
 
+/// A name as configurations have it.
+fn ticked(name: &str) -> String {
+    format!("`{name}`")
+}
+
+/// The columns that may have been meant; where none is near, those there are.
+fn of_columns(wish: &str, columns: &[String], shown: impl Fn(&str) -> String) -> Option<String> {
+    // A plan knows some columns by two qualifiers.
+    let mut seen = std::collections::HashSet::new();
+    let columns = columns.iter().map(String::as_str).filter(|name| seen.insert(*name));
+    let columns: Vec<&str> = columns.collect();
+    let near = nearest(wish, columns.iter().copied(), SUGGESTIONS);
+    if !near.is_empty() {
+        return Some(did_you_mean(near.into_iter().map(&shown)));
+    }
+    let some: Vec<_> = columns.iter().take(COLUMNS).map(|name| shown(name)).collect();
+    let more = if columns.len() > some.len() { ", .." } else { "" };
+    (!some.is_empty()).then(|| format!("the columns are {}{more}", some.join(", ")))
+}
+
+/// Asks for one or several.
+fn did_you_mean(names: impl IntoIterator<Item = String>) -> String {
+    let names: Vec<String> = names.into_iter().collect();
+    match names.as_slice() {
+        [first @ .., last] if !first.is_empty() => {
+            format!("did you mean {} or {last}?", first.join(", "))
+        }
+        _ => format!("did you mean {}?", names.concat()),
+    }
+}
+
 fn of_computed(error: &derived::Error) -> Option<String> {
     use derived::Error as E;
-    let ticked = |names: &[String]| {
-        names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-    };
     Some(match error {
-        E::NoColumn { nearest, .. } => format!("did you mean `{}`?", nearest.first()?),
+        E::NoColumn { column, columns } => return of_columns(column, columns, ticked),
+        E::Unit(derived::UnitError::Unknown { nearest, .. }) => match nearest.as_slice() {
+            [] => "`docs/derived.md` lists the units".to_owned(),
+            near => did_you_mean(near.iter().map(|name| ticked(name))),
+        },
         E::TimeColumn { candidates } if candidates.is_empty() => {
             "no column holds times; a table needs none".to_owned()
         }
         E::TimeColumn { candidates } => {
-            format!("say `time_column` in its configuration: {}", ticked(candidates))
+            let candidates: Vec<_> = candidates.iter().map(|name| ticked(name)).collect();
+            format!("say `time_column` in its configuration: {}", candidates.join(", "))
         }
         E::HostPath { .. } => "copy the file into the pond: pond copy host:FILE PATH".to_owned(),
         _ => return None,
@@ -182,23 +208,15 @@ fn of_computed(error: &derived::Error) -> Option<String> {
 fn of_query(error: &query::Error) -> Option<String> {
     use query::Error as E;
     Some(match error {
-        E::NoSuchTable { nearest, .. } => match nearest.first() {
-            Some(near) => format!("did you mean '{near}'?"),
-            None => {
-                "name a table by its path in single quotes: FROM '/sensors/a.series'".to_owned()
-            }
-        },
+        E::NoSuchTable { nearest, .. } if nearest.is_empty() => {
+            "name a table by its path in single quotes: FROM '/sensors/a.series'".to_owned()
+        }
+        E::NoSuchTable { nearest, .. } => {
+            did_you_mean(nearest.iter().map(|name| format!("'{name}'")))
+        }
         E::NoMatch { .. } => "`pond list '/**/*.series'` shows which series there are".to_owned(),
-        E::NoSuchColumn { nearest, .. } => {
-            let mut near: Vec<_> = nearest.iter().map(|name| quote::sql_name(name)).collect();
-            // A plan knows some columns by two qualifiers.
-            let mut seen = std::collections::HashSet::new();
-            near.retain(|name| seen.insert(name.clone()));
-            near.truncate(5);
-            if near.is_empty() {
-                return None;
-            }
-            format!("the columns are {}", near.join(", "))
+        E::NoSuchColumn { name, nearest } => {
+            return of_columns(name, nearest, quote::sql_name);
         }
         E::NotATable { actual: tinyfs::EntryType::Data, .. } => {
             "rows are in tables and series: pond copy host+csv+table:FILE PATH makes a table"

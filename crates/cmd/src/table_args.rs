@@ -146,7 +146,8 @@ where
     StringValueParser::new().try_map(|text| text.parse::<T>().map_err(|error| error.to_string()))
 }
 
-fn parse_delimiter(text: &str) -> Result<u8, String> {
+/// What separates the fields of CSV.
+pub(crate) fn parse_delimiter(text: &str) -> Result<u8, String> {
     match text {
         "tab" | "\\t" => Ok(b'\t'),
         one if one.len() == 1 => Ok(one.as_bytes()[0]),
@@ -154,7 +155,8 @@ fn parse_delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
-fn parse_floor(text: &str) -> Result<Floor, String> {
+/// A floor, as `--floor` gives it.
+pub(crate) fn parse_floor(text: &str) -> Result<Floor, String> {
     if text == "none" { Ok(Floor::None) } else { time_arg::parse_time(text).map(Floor::At) }
 }
 

@@ -228,14 +228,16 @@ async fn leaf(old: Option<&Leaf>, new: &Leaf, id: NodeId, store: &dyn Store) -> 
             ranges.extend(parts_after(&run, since, id, store).await?);
         }
     }
-    // Rows below the floor are not seen, and a clock that starts at 1970 must
-    // not make all of history dirty.
-    let floor_us = SeriesSpec::read_from(&node.attributes)?.and_then(|spec| spec.floor_us);
+    // Rows below the floor or outside the bounds are not seen, and a clock that
+    // starts at 1970 must not make all of history dirty.
+    let visible = SeriesSpec::read_from(&node.attributes)?.map(|spec| spec.visible_us());
+    let (first, last) = visible.unwrap_or_default();
     let ranges: Vec<TimeRange> = ranges
         .into_iter()
         .filter_map(|range| {
-            let min_us = floor_us.map_or(range.min_us, |floor| range.min_us.max(floor));
-            (min_us <= range.max_us).then_some(TimeRange { min_us, ..range })
+            let min_us = first.map_or(range.min_us, |first| range.min_us.max(first));
+            let max_us = last.map_or(range.max_us, |last| range.max_us.min(last));
+            (min_us <= max_us).then_some(TimeRange { min_us, max_us })
         })
         .collect();
     Ok(if ranges.is_empty() { Changed::Nothing } else { Changed::Ranges(ranges) })

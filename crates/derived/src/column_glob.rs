@@ -3,6 +3,7 @@
 //! `*` and `?` are any characters and one, `[..]` one of a set, `{a,b}` one of
 //! alternatives, as in a path's component; dots mean nothing.
 
+use diagnostics::nearest;
 use tinyfs::path::FsPath;
 use tinyfs::{Glob, GlobOptions};
 
@@ -47,14 +48,13 @@ impl ColumnGlob {
 
 /// The error for a name that no column of `columns` has.
 pub(crate) fn no_column<'a>(wish: &str, columns: impl IntoIterator<Item = &'a str>) -> Error {
-    let lower = wish.to_lowercase();
-    let mut scored: Vec<(f64, &str)> = columns
-        .into_iter()
-        .map(|name| (strsim::jaro_winkler(&lower, &name.to_lowercase()), name))
-        .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let nearest = scored.into_iter().take(SUGGESTIONS).map(|(_, name)| name.to_owned()).collect();
-    Error::NoColumn { column: wish.to_owned(), nearest }
+    let columns: Vec<&str> = columns.into_iter().collect();
+    let mut named = nearest(wish, columns.iter().copied(), SUGGESTIONS);
+    if named.is_empty() {
+        named = columns.into_iter().take(SUGGESTIONS).collect();
+    }
+    let columns = named.into_iter().map(str::to_owned).collect();
+    Error::NoColumn { column: wish.to_owned(), columns }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use tinyfs::{ContentHash, EntryType, NodePath, TimeUnit};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use crate::factories::planner;
+use crate::parsed::Parsed;
 use crate::reduce::Tiles;
 use crate::{Error, Result};
 
@@ -44,20 +45,26 @@ pub struct Derived {
     registry: Registry,
     place: Place,
     tiles: Arc<Tiles>,
+    parsed: Parsed,
 }
 
 impl Derived {
     /// A computer that knows the factories of `registry`.
     #[must_use]
     pub fn new(registry: Registry, place: Place) -> Arc<Self> {
-        let tiles = Arc::new(Tiles::new(&place));
-        Arc::new(Self { registry, place, tiles })
+        let (tiles, parsed) = (Arc::new(Tiles::new(&place)), Parsed::new(&place));
+        Arc::new(Self { registry, place, tiles, parsed })
     }
 
     /// The tiles of reductions.
     #[must_use]
     pub const fn tiles(&self) -> &Arc<Tiles> {
         &self.tiles
+    }
+
+    /// Files of the pond that were read in their formats.
+    pub(crate) const fn parsed(&self) -> &Parsed {
+        &self.parsed
     }
 
     /// The factories.

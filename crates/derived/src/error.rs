@@ -18,8 +18,9 @@ pub enum Error {
     NoColumn {
         /// The name, or the pattern.
         column: String,
-        /// The columns there are, nearest first.
-        nearest: Vec<String>,
+        /// The columns that are near to it; where none is, the first of those
+        /// there are.
+        columns: Vec<String>,
     },
     /// Which column holds the times is not said and not known.
     #[error("which column holds the times is not known")]
@@ -146,6 +147,9 @@ pub enum Error {
         /// Why not.
         what: String,
     },
+    /// An input names no format that there is.
+    #[error(transparent)]
+    Format(#[from] query::format::UrlError),
     /// The cache could not be read or written. Never ends a query.
     #[error("the cache could not be used at {}", path.display())]
     Cache {

@@ -172,6 +172,7 @@ impl ExecutionPlan for InstantMergeExec {
         if at != 0 {
             return internal_err!("InstantMergeExec has one partition, not {at}");
         }
+        let context = sharing(&context, self.inputs.len());
         let mut cursors = Vec::with_capacity(self.inputs.len());
         for (input, name) in self.inputs.iter().zip(self.names.iter()) {
             let rows = input.execute(0, Arc::clone(&context))?;
@@ -193,6 +194,23 @@ impl ExecutionPlan for InstantMergeExec {
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
     }
+}
+
+/// What runs one of so many inputs that run at once: a sort sets memory aside
+/// for its merge before it begins, and all of them together as much as one.
+fn sharing(context: &TaskContext, inputs: usize) -> Arc<TaskContext> {
+    let mut config = context.session_config().clone();
+    config.options_mut().execution.sort_spill_reservation_bytes /= inputs.max(1);
+    Arc::new(TaskContext::new(
+        context.task_id(),
+        context.session_id(),
+        config,
+        context.scalar_functions().clone(),
+        context.higher_order_functions().clone(),
+        context.aggregate_functions().clone(),
+        context.window_functions().clone(),
+        context.runtime_env(),
+    ))
 }
 
 /// A row of an input: its batch among those that are held, and its place there.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tinyfs::{ContentHash, EntryType, NodePath};
 
 use crate::computed::{Derived, Planned, Planner};
-use crate::input::pond_path;
+use crate::input::{self, Input};
 use crate::join_table::{JoinTable, Member, time_column};
 use crate::transform::{self, TransformRef};
 use crate::{Error, Result};
@@ -91,7 +91,7 @@ inputs:
         }
         for (index, input) in read.inputs.iter().enumerate() {
             let at = format!("inputs[{index}]");
-            pond_path(&input.pattern)
+            input::check(&input.pattern)
                 .map_err(|error| config.complaint(&format!("{at}.pattern"), error.to_string()))?;
             if input.scope.is_empty() {
                 return Err(config.complaint(&format!("{at}.scope"), "is empty").into());
@@ -116,12 +116,12 @@ impl Planner for TimeseriesJoin {
         _node: &NodePath,
         config: &Config,
         inputs: &Inputs,
-        _derived: &Derived,
+        derived: &Derived,
     ) -> Result<Planned> {
         let config: JoinConfig = config.read()?;
         let mut members = Vec::new();
         for input in &config.inputs {
-            for (name, table) in tables(&input.pattern, inputs).await? {
+            for (name, table) in tables(&input.pattern, inputs, derived).await? {
                 let table = transform::apply(table, &input.transforms, inputs).await?;
                 let time_column = time_column(input.time_column.as_deref(), &table)?;
                 let schema = table.provider.schema();
@@ -147,13 +147,17 @@ impl Planner for TimeseriesJoin {
 
 /// The tables that a path or a glob stands for, each with its path, in the
 /// order of the paths.
-async fn tables(pattern: &str, inputs: &Inputs) -> Result<Vec<(String, ComputedTable)>> {
-    let path = pond_path(pattern)?;
-    if inputs.fs().exists(&path).await? || !tinyfs::glob::is_pattern(&path) {
-        let table = inputs.table(&path).await?;
-        return Ok(vec![(path, table)]);
+async fn tables(
+    pattern: &str,
+    inputs: &Inputs,
+    derived: &Derived,
+) -> Result<Vec<(String, ComputedTable)>> {
+    let input = Input::parse(pattern)?;
+    if !input.is_pattern(inputs).await? {
+        let table = input.table(inputs, derived).await?;
+        return Ok(vec![(input.path().to_owned(), table)]);
     }
-    let members = inputs.members(&path).await?;
+    let members = input.members(inputs, derived).await?;
     Ok(members.into_iter().map(|(found, table)| (found.path.path, table)).collect())
 }
 

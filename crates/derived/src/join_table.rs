@@ -4,14 +4,21 @@
 //! range; a filter on the time alone is handed to every member, so that each
 //! reads what it has to; a member of which no column is asked for still gives
 //! its instants, unless what is asked for can not be in rows of its alone.
+//!
+//! A member that is a table is planned by hand: its scan, what the scan leaves
+//! of the filters, its columns under their names. Whoever plans the whole goes
+//! over all of it once, which for a pivot over joins of many series is several
+//! times less than to plan each of them as a query. A member that is a view is
+//! planned as a query, because only so do filters go into it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Column;
+use datafusion::common::{Column, DFSchema};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{
@@ -20,9 +27,13 @@ use datafusion::logical_expr::{
 };
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use query::{ComputedTable, UNIT_KEY};
 
 use crate::instant_merge::{InstantMergeExec, Origin, Output};
+use crate::quality::FLAG;
+use crate::time_filter::times_of;
 use crate::times::{instant_type, is_time, limit};
 use crate::{Error, Result};
 
@@ -70,6 +81,8 @@ struct Wanted {
     origins: Vec<(usize, String)>,
     /// Who decided the type and the unit.
     decided_by: String,
+    /// Of flags: the name of what they are of.
+    flags_of: Option<String>,
 }
 
 impl JoinTable {
@@ -135,20 +148,28 @@ impl JoinTable {
         let schema = member.table.provider.schema();
         let source = provider_as_source(Arc::clone(&member.table.provider));
         let mut plan = LogicalPlanBuilder::scan("input", source, None)?;
-        let own_time = column(&member.time_column);
+        if let Some(condition) = member.conditions(&schema)?.into_iter().reduce(Expr::and) {
+            plan = plan.filter(condition)?;
+        }
+        plan = plan.project(self.exprs(member, &schema, columns)?)?;
+        if let Some(filter) = filters.iter().map(|filter| (*filter).clone()).reduce(Expr::and) {
+            plan = plan.filter(filter)?;
+        }
+        plan.sort([column(self.time().name()).sort(true, true)])?.build()
+    }
+
+    /// The member's time, then the columns asked for, each under the name and
+    /// of the type that the output has.
+    fn exprs(
+        &self,
+        member: &Member,
+        schema: &Schema,
+        columns: &[(String, FieldRef)],
+    ) -> DfResult<Vec<Expr>> {
         let field = schema.field_with_name(&member.time_column)?;
-        let unit = member.table.time_unit;
-        let start = limit(field, unit, member.start_us, Operator::GtEq);
-        let end = limit(field, unit, member.end_us, Operator::LtEq);
-        if let Some(range) = start.into_iter().chain(end).reduce(Expr::and) {
-            plan = plan.filter(range)?;
-        }
-        if member.only_values {
-            let any = member.columns.iter().map(|name| column(name).is_not_null());
-            plan = plan.filter(any.reduce(Expr::or).unwrap_or_else(|| lit(false)))?;
-        }
         let time_type = self.time().data_type();
-        let time = match instant_type(field.data_type(), unit) {
+        let own_time = column(&member.time_column);
+        let time = match instant_type(field.data_type(), member.table.time_unit) {
             Some(between) if field.data_type().is_integer() => cast(own_time, between),
             _ => own_time,
         };
@@ -162,17 +183,96 @@ impl JoinTable {
             let value = if same { value } else { cast(value, field.data_type().clone()) };
             exprs.push(value.alias(field.name()));
         }
-        plan = plan.project(exprs)?;
-        if let Some(filter) = filters.iter().map(|filter| (*filter).clone()).reduce(Expr::and) {
-            plan = plan.filter(filter)?;
+        Ok(exprs)
+    }
+
+    /// The same as [`Self::plan`] for a member that is a table, but not sorted:
+    /// at least its rows of the `times`.
+    async fn scan_member(
+        &self,
+        state: &dyn Session,
+        member: &Member,
+        columns: &[(String, FieldRef)],
+        times: &Range<i64>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let provider = &member.table.provider;
+        let schema = provider.schema();
+        let field = schema.field_with_name(&member.time_column)?;
+        let bound = |us: i64, open: i64, operator| {
+            limit(field, member.table.time_unit, Some(us).filter(|&us| us != open), operator)
+        };
+        let mut conditions = member.conditions(&schema)?;
+        conditions.extend(bound(times.start, i64::MIN, Operator::GtEq));
+        // The end is not within; what lies in the microsecond before may be.
+        conditions.extend(bound(times.end, i64::MAX, Operator::LtEq));
+        let exprs = self.exprs(member, &schema, columns)?;
+        let mut wanted = BTreeSet::new();
+        for expr in exprs.iter().chain(&conditions) {
+            for column in expr.column_refs() {
+                wanted.insert(schema.index_of(&column.name)?);
+            }
         }
-        plan.sort([column(self.time().name()).sort(true, true)])?.build()
+        let projection = wanted.into_iter().collect();
+        let refs: Vec<&Expr> = conditions.iter().collect();
+        let pushed = provider.supports_filters_pushdown(&refs)?;
+        let into = |wanted: fn(&TableProviderFilterPushDown) -> bool| {
+            let both = conditions.iter().zip(&pushed);
+            both.filter(move |(_, pushed)| wanted(pushed)).map(|(condition, _)| condition.clone())
+        };
+        let inside: Vec<Expr> =
+            into(|pushed| *pushed != TableProviderFilterPushDown::Unsupported).collect();
+        let above = into(|pushed| *pushed != TableProviderFilterPushDown::Exact);
+        let mut plan = provider.scan(state, Some(&projection), &inside, None).await?;
+        let scanned = DFSchema::try_from(plan.schema())?;
+        if let Some(condition) = above.reduce(Expr::and) {
+            let condition = state.create_physical_expr(condition, &scanned)?;
+            plan = Arc::new(FilterExec::try_new(condition, plan)?);
+        }
+        let exprs = exprs.into_iter().map(|expr| {
+            let alias = expr.schema_name().to_string();
+            Ok(ProjectionExpr {
+                expr: state.create_physical_expr(expr.unalias(), &scanned)?,
+                alias,
+            })
+        });
+        let exprs = exprs.collect::<DfResult<Vec<_>>>()?;
+        Ok(Arc::new(ProjectionExec::try_new(exprs, plan)?))
+    }
+
+    /// The times that filters on the time leave; `None` where one of them says
+    /// more than that.
+    fn times(&self, filters: &[&Expr]) -> Option<Range<i64>> {
+        let all = Some(i64::MIN..i64::MAX);
+        filters.iter().fold(all, |times, filter| {
+            let (times, more) = (times?, times_of(filter, self.time().name())?);
+            Some(times.start.max(more.start)..times.end.min(more.end))
+        })
+    }
+}
+
+impl Member {
+    /// The conditions on its rows: within the range, and with a value where only
+    /// these count.
+    fn conditions(&self, schema: &Schema) -> DfResult<Vec<Expr>> {
+        let field = schema.field_with_name(&self.time_column)?;
+        let unit = self.table.time_unit;
+        let start = limit(field, unit, self.start_us, Operator::GtEq);
+        let end = limit(field, unit, self.end_us, Operator::LtEq);
+        let values = self.only_values.then(|| {
+            let any = self.columns.iter().map(|name| column(name).is_not_null());
+            any.reduce(Expr::or).unwrap_or_else(|| lit(false))
+        });
+        Ok(start.into_iter().chain(end).chain(values).collect())
     }
 }
 
 impl Wanted {
-    /// `scope.column.unit`, the unit where it is known and not there already.
+    /// `scope.column.unit`, the unit where it is known and not there already;
+    /// flags stay beside what they are of.
     fn name(&self) -> String {
+        if let Some(of) = &self.flags_of {
+            return format!("{of}{FLAG}");
+        }
         let Self { scope, column, .. } = self;
         match &self.unit {
             Some(unit) if !column.ends_with(&format!(".{unit}")) => {
@@ -214,10 +314,17 @@ fn columns(members: &[Member]) -> Result<Vec<Wanted>> {
                             metadata: field.metadata().clone(),
                             origins: vec![(at, name.clone())],
                             decided_by: member.name.clone(),
+                            flags_of: None,
                         });
                     }
                 }
             }
+        }
+        let names: HashMap<String, String> =
+            all[begin..].iter().map(|one| (one.column.clone(), one.name())).collect();
+        for one in &mut all[begin..] {
+            let of = one.column.strip_suffix(FLAG);
+            one.flags_of = of.and_then(|of| names.get(of)).cloned();
         }
     }
     Ok(all)
@@ -337,9 +444,10 @@ impl TableProvider for JoinTable {
         filters: &[&Expr],
     ) -> DfResult<Vec<TableProviderFilterPushDown>> {
         let push = |filter: &&Expr| match self.is_about_time(filter) {
-            true => TableProviderFilterPushDown::Exact,
+            // Members that are tables are only told the span of times.
+            true if self.times(&[*filter]).is_none() => TableProviderFilterPushDown::Exact,
             // It stays where it is; it may tell which members matter.
-            false => TableProviderFilterPushDown::Inexact,
+            _ => TableProviderFilterPushDown::Inexact,
         };
         Ok(filters.iter().map(push).collect())
     }
@@ -359,6 +467,7 @@ impl TableProvider for JoinTable {
         let (of_time, others): (Vec<&Expr>, Vec<&Expr>) =
             filters.iter().partition(|filter| self.is_about_time(filter));
         let only_values = others.iter().any(|one| rejects_nulls(one, self.time().name()));
+        let times = self.times(&of_time);
 
         // What each member gives of what is asked for.
         let mut given: Vec<Vec<(String, FieldRef)>> = vec![Vec::new(); self.members.len()];
@@ -380,9 +489,12 @@ impl TableProvider for JoinTable {
             if columns.is_empty() && only_values {
                 continue;
             }
-            let plan = self.plan(member, columns, &of_time)?;
             input_of[at] = Some(inputs.len());
-            inputs.push(state.create_physical_plan(&plan).await?);
+            let is_view = member.table.provider.get_logical_plan().is_some();
+            inputs.push(match &times {
+                Some(times) if !is_view => self.scan_member(state, member, columns, times).await?,
+                _ => state.create_physical_plan(&self.plan(member, columns, &of_time)?).await?,
+            });
             names.push(member.name.clone());
         }
         if inputs.is_empty() {

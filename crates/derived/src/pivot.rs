@@ -2,6 +2,7 @@
 //! side.
 
 use async_trait::async_trait;
+use diagnostics::log_warn;
 use factory::config::{Field, Schema};
 use factory::{About, Config, Factory};
 use query::Inputs;
@@ -90,7 +91,7 @@ fn scope(found: &Match) -> String {
 impl Planner for TimeseriesPivot {
     async fn plan(
         &self,
-        _node: &NodePath,
+        node: &NodePath,
         config: &Config,
         inputs: &Inputs,
         _derived: &Derived,
@@ -98,14 +99,20 @@ impl Planner for TimeseriesPivot {
         let config: PivotConfig = config.read()?;
         let globs = config.columns.iter().map(|text| ColumnGlob::parse(text));
         let globs = globs.collect::<Result<Vec<_>>>()?;
+        let mut nothing = None;
         let found = match inputs.members(&pond_path(&config.pattern)?).await {
             Ok(found) => found,
             // There may be some one day.
-            Err(query::Error::NoMatch { .. }) => Vec::new(),
+            Err(query::Error::NoMatch { pattern }) => {
+                let path = node.path.as_str();
+                log_warn!("{path} has no rows: no series matches {pattern}", path, pattern);
+                nothing = Some(format!("no series matches `{pattern}`, so there are no rows"));
+                Vec::new()
+            }
             Err(error) => return Err(error.into()),
         };
         let mut members = Vec::new();
-        let mut notes = Vec::new();
+        let mut notes = Vec::from_iter(nothing);
         let mut seen: Vec<String> = Vec::new();
         let mut used = vec![found.is_empty(); globs.len()];
         for (found, table) in found {

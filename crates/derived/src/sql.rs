@@ -22,7 +22,7 @@ use tinyfs::{EntryType, NodePath, TimeUnit};
 
 use crate::column_glob::no_column;
 use crate::computed::{Derived, Planned, Planner};
-use crate::input::pond_path;
+use crate::input;
 use crate::locality::of_query;
 use crate::times::{is_time, unit_of};
 use crate::transform::{self, TransformRef};
@@ -122,7 +122,7 @@ query: SELECT time, level * 100 AS level_cm FROM readings WHERE level IS NOT NUL
 fn check(config: &Config, patterns: &BTreeMap<String, String>, query: &str) -> factory::Result<()> {
     for (name, pattern) in patterns {
         let at = format!("patterns.{name}");
-        pond_path(pattern).map_err(|error| config.complaint(&at, error.to_string()))?;
+        input::check(pattern).map_err(|error| config.complaint(&at, error.to_string()))?;
     }
     query::check_view(query).map_err(|error| config.complaint("query", error.to_string()))?;
     Ok(())
@@ -133,10 +133,11 @@ async fn tables(
     patterns: &BTreeMap<String, String>,
     transforms: &[TransformRef],
     inputs: &Inputs,
+    derived: &Derived,
 ) -> Result<BTreeMap<String, ComputedTable>> {
     let mut tables = BTreeMap::new();
     for (name, pattern) in patterns {
-        let table = inputs.table(&pond_path(pattern)?).await?;
+        let table = input::table(pattern, inputs, derived).await?;
         tables.insert(name.clone(), transform::apply(table, transforms, inputs).await?);
     }
     Ok(tables)
@@ -167,10 +168,10 @@ impl Planner for SqlTable {
         _node: &NodePath,
         config: &Config,
         inputs: &Inputs,
-        _derived: &Derived,
+        derived: &Derived,
     ) -> Result<Planned> {
         let config: SqlTableConfig = config.read()?;
-        let tables = tables(&config.patterns, &config.transforms, inputs).await?;
+        let tables = tables(&config.patterns, &config.transforms, inputs, derived).await?;
         let plan = view(&config.query, &tables, inputs).await?;
         Ok(Planned {
             provider: Arc::new(ViewTable::new(plan, Some(config.query))),
@@ -190,10 +191,10 @@ impl Planner for SqlSeries {
         _node: &NodePath,
         config: &Config,
         inputs: &Inputs,
-        _derived: &Derived,
+        derived: &Derived,
     ) -> Result<Planned> {
         let config: SqlSeriesConfig = config.read()?;
-        let tables = tables(&config.patterns, &config.transforms, inputs).await?;
+        let tables = tables(&config.patterns, &config.transforms, inputs, derived).await?;
         let plan = view(&config.query, &tables, inputs).await?;
         let (time_column, time_unit) = times(&plan, config.time_column.as_deref(), &tables)?;
 

@@ -31,6 +31,7 @@ use tinyfs::{EntryType, NodePath};
 use crate::Result;
 use crate::computed::{Derived, Planned, Planner};
 use crate::time_filter::{narrowing, times_of};
+use crate::units;
 
 /// The most rows of one series.
 const MAX_ROWS: i64 = 50_000_000;
@@ -192,6 +193,10 @@ points:
                 return Err(config.complaint(&format!("{at}.name"), what).into());
             }
             names.push(point.name.clone());
+            if let Some(unit) = &point.unit {
+                let at = format!("{at}.unit");
+                units::known(unit).map_err(|error| units::complaint(config, &at, &error))?;
+            }
             for (index, component) in point.components.iter().enumerate() {
                 let at = format!("{at}.components[{index}]");
                 check_component(config, &at, component)?;

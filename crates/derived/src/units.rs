@@ -10,6 +10,8 @@
 
 use std::fmt;
 
+use factory::{Config, ConfigError};
+
 /// What a unit measures; units of one kind are converted into each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dimension {
@@ -78,6 +80,8 @@ const PSI: f64 = 6_894.757_293_168_361;
 const GALLON: f64 = 0.003_785_411_784;
 /// A cubic foot in cubic metres, exactly.
 const CUBIC_FOOT: f64 = 0.028_316_846_592;
+/// How many units an error names.
+const SUGGESTIONS: usize = 3;
 /// A day in seconds.
 const DAY: f64 = 86_400.0;
 
@@ -184,8 +188,8 @@ pub enum UnitError {
     Unknown {
         /// What was written.
         unit: String,
-        /// The unit whose spelling is nearest.
-        nearest: Option<String>,
+        /// The units whose spellings are near, nearest first.
+        nearest: Vec<String>,
     },
     /// The units measure different things.
     #[error("`{from}` is a unit of {from_dimension}, and `{to}` of {to_dimension}")]
@@ -224,13 +228,36 @@ pub(crate) fn known(unit: &str) -> Result<(), UnitError> {
     find(unit).map(drop)
 }
 
+/// What is wrong with the unit at a place of a configuration.
+pub(crate) fn complaint(config: &Config, at: &str, error: &UnitError) -> ConfigError {
+    let mut complaint = config.complaint(at, error.to_string());
+    if let UnitError::Unknown { nearest, .. } = error {
+        match nearest.as_slice() {
+            [one] => complaint.nearest = Some(one.clone()),
+            [] => {}
+            several => complaint.what.push_str(&format!("; there are {}", several.join(", "))),
+        }
+    }
+    complaint
+}
+
 fn find(spelling: &str) -> Result<&'static Unit, UnitError> {
     let wanted = spelling.trim();
     UNITS.iter().find(|unit| unit.spellings.contains(&wanted)).ok_or_else(|| {
         let all = UNITS.iter().flat_map(|unit| unit.spellings.iter().copied());
+        let mut near = diagnostics::nearest(spelling, all, UNITS.len());
+        // Of the spellings of one unit the nearest is enough.
+        let mut seen: Vec<usize> = Vec::new();
+        near.retain(|spelling| {
+            let unit = UNITS.iter().position(|unit| unit.spellings.contains(spelling));
+            let is_new = unit.is_some_and(|unit| !seen.contains(&unit));
+            seen.extend(unit);
+            is_new
+        });
+        near.truncate(SUGGESTIONS);
         UnitError::Unknown {
             unit: spelling.to_owned(),
-            nearest: factory::config::nearest(spelling, all),
+            nearest: near.into_iter().map(str::to_owned).collect(),
         }
     })
 }
@@ -302,7 +329,7 @@ mod tests {
         assert!(matches!(convert("NTU", "FNU"), Err(UnitError::Different { .. })));
         assert_eq!(
             convert("psii", "m"),
-            Err(UnitError::Unknown { unit: "psii".to_owned(), nearest: Some("psi".to_owned()) })
+            Err(UnitError::Unknown { unit: "psii".to_owned(), nearest: vec!["psi".to_owned()] })
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Structured events and progress for every crate.
+//! Structured events, progress and nearest names for every crate.
 //!
 //! ```
 //! let (file, rows) = ("dock.csv", 12);
@@ -19,12 +19,14 @@
 mod bridge;
 mod level;
 mod monitor;
+mod nearest;
 mod stderr;
 
 #[doc(hidden)]
 pub use emit;
 pub use level::{BadLevel, Level};
 pub use monitor::{Monitor, Progress, Silent, Unit, silent};
+pub use nearest::{nearest, nearest_one};
 
 /// The variable that names the level.
 pub const LEVEL_VARIABLE: &str = "DUCKPOND_LOG";

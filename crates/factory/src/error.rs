@@ -40,7 +40,7 @@ pub enum Error {
         argument: String,
     },
     /// A template does not render.
-    #[error("the template `{at}` does not render: {message}")]
+    #[error("the template `{at}` does not render: {}{message}", on_line(*line))]
     Template {
         /// The template: a path, or the field of a configuration.
         at: String,
@@ -89,4 +89,8 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
+}
+
+fn on_line(line: Option<u64>) -> String {
+    line.map_or_else(String::new, |line| format!("line {line}: "))
 }

@@ -20,6 +20,8 @@ mod node_config;
 mod registry;
 mod render;
 mod run;
+mod template;
+mod template_cost;
 
 pub use computed_store::ComputedStore;
 pub use config::{Config, ConfigError, Env, Place};
@@ -27,4 +29,5 @@ pub use error::{BoxError, Error, Result};
 pub use factory::{About, Child, Factory, Look};
 pub use node_config::{CONFIG_LIMIT_BYTES, read_config};
 pub use registry::Registry;
-pub use run::{Doors, RunContext, RunReport};
+pub use run::{Appended, Batches, Doors, RunContext, RunReport, Sink, Step};
+pub use template::{MAX_TEMPLATE_BYTES, RenderLimits, Template, TemplateFault, template_includes};

@@ -23,7 +23,7 @@ impl Registry {
     pub fn get(&self, name: &str) -> Result<&Arc<dyn Factory>> {
         self.0.get(name).ok_or_else(|| {
             let shown = self.list().filter(|about| !about.hidden).map(|about| about.name);
-            let nearest = nearest(name, shown).map(str::to_owned);
+            let nearest = diagnostics::nearest_one(name, shown).map(str::to_owned);
             Error::NoSuchFactory { name: name.to_owned(), nearest }
         })
     }
@@ -32,14 +32,4 @@ impl Registry {
     pub fn list(&self) -> impl Iterator<Item = About> {
         self.0.values().map(|factory| factory.about())
     }
-}
-
-/// The one of `names` most like `wish`, if any is.
-pub(crate) fn nearest<'a>(wish: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .into_iter()
-        .map(|name| (strsim::jaro_winkler(wish, name), name))
-        .filter(|(score, _)| *score > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
 }

@@ -8,13 +8,10 @@ use std::sync::Arc;
 use datafusion::common::Column;
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, Operator, binary_expr, lit};
-use tinyfs::{Attributes, TimeUnit};
+use tinyfs::{Attributes, ContentHash, END_US, START_US, TimeUnit};
 
 use crate::time::{Rounding, bound};
-use crate::{ComputedTable, Result, TimeBounds};
-
-const START: &str = "series.start_us";
-const END: &str = "series.end_us";
+use crate::{ComputedTable, Lineage, Locality, Result, TimeBounds};
 
 /// The bounds that a node declares among its attributes.
 ///
@@ -27,7 +24,43 @@ pub(crate) fn declared_bounds(attributes: &Attributes) -> Result<TimeBounds> {
             tinyfs::Error::BadAttribute { key: key.to_owned(), value: value.clone() }.into()
         })
     };
-    Ok(TimeBounds { start_us: read(START)?, end_us: read(END)? })
+    Ok(TimeBounds { start_us: read(START_US)?, end_us: read(END_US)? })
+}
+
+/// The rows of `table` within the bounds that its node declares. They are part
+/// of what it is computed by, so that whoever keeps results made of it sees
+/// that they changed.
+///
+/// # Errors
+/// [`tinyfs::Error::BadAttribute`], and what planning the filter says.
+pub(crate) fn bounded_as_declared(
+    table: ComputedTable,
+    attributes: &Attributes,
+) -> Result<ComputedTable> {
+    let bounds = declared_bounds(attributes)?;
+    if bounds == TimeBounds::ALL {
+        return Ok(table);
+    }
+    let table = bounded_to(table, bounds)?;
+    let hash = |of: &str| {
+        let text = format!("{of} bounds {:?} {:?}", bounds.start_us, bounds.end_us);
+        ContentHash::of(text.as_bytes())
+    };
+    let lineage = match table.lineage.as_ref() {
+        Lineage::Computed { path, definition, locality, inputs } => Lineage::Computed {
+            path: path.clone(),
+            definition: hash(&definition.to_string()),
+            locality: *locality,
+            inputs: inputs.clone(),
+        },
+        _ => Lineage::Computed {
+            path: "bounds".to_owned(),
+            definition: hash(""),
+            locality: Locality::Same,
+            inputs: vec![Arc::clone(&table.lineage)],
+        },
+    };
+    Ok(ComputedTable { lineage: Arc::new(lineage), ..table })
 }
 
 /// The rows of `table` within `bounds`. A table without times has no bounds.

@@ -96,7 +96,8 @@ fn properties() -> WriterProperties {
 
 /// The same schema in types that every Parquet reader knows: views of text and
 /// bytes are how they are worked with, not what they are.
-fn open_schema(schema: &SchemaRef) -> SchemaRef {
+#[must_use]
+pub fn open_schema(schema: &SchemaRef) -> SchemaRef {
     let field = |field: &FieldRef| -> FieldRef {
         let data_type = match field.data_type() {
             DataType::Utf8View => DataType::Utf8,
@@ -110,7 +111,11 @@ fn open_schema(schema: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new_with_metadata(fields, HashMap::new()))
 }
 
-fn as_open(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+/// A batch in an [`open_schema`].
+///
+/// # Errors
+/// [`Error::Execution`] where a column is not of the schema's type.
+pub fn as_open(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = batch
         .columns()
         .iter()

@@ -23,15 +23,16 @@ use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::SessionState;
 use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::logical_expr::TableType;
-use diagnostics::log_warn;
+use diagnostics::nearest;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use tinyfs::{EntryType, Fs, Glob, GlobOptions, NodeId, NodePath, TimeUnit, glob};
 use tokio::io::AsyncWrite;
 use tokio::sync::OnceCell;
 
-use crate::bounds::{bounded_to, declared_bounds};
+use crate::bounds::{bounded_as_declared, bounded_to};
 use crate::computed::Chain;
 use crate::format::HostParquet;
+use crate::left_out::LeftOut;
 use crate::provider::{Member, Opener, PondTable, union_of};
 use crate::system::{self, History};
 use crate::{ComputedTable, Computer, Error, Inputs, Lineage, Result, TimeBounds};
@@ -97,6 +98,7 @@ pub(crate) struct Catalog {
     /// planned once.
     computed: Mutex<HashMap<NodeId, ComputedTable>>,
     paths: OnceCell<Vec<String>>,
+    left_out: LeftOut,
     history: RwLock<Option<Arc<dyn History>>>,
 }
 
@@ -119,6 +121,7 @@ impl Catalog {
             computer: RwLock::default(),
             computed: Mutex::default(),
             paths: OnceCell::new(),
+            left_out: LeftOut::default(),
             history: RwLock::default(),
         }
     }
@@ -259,16 +262,16 @@ impl Catalog {
                 let inputs = Inputs { catalog: Arc::clone(self), chain };
                 // A task of its own, so that each level begins with an empty
                 // stack: levels are many, and a level is deep.
-                let found = found.clone();
+                let node = found.clone();
                 let planning =
-                    SpawnedTask::spawn(async move { computer.table(&found, &inputs).await });
+                    SpawnedTask::spawn(async move { computer.table(&node, &inputs).await });
                 let table = planning.join_unwind().await.map_err(stopped)??;
+                let table = bounded_as_declared(table, &found.node.attributes)?;
                 known().insert(id, table.clone());
                 table
             }
         };
-        let bounds = declared_bounds(&found.node.attributes)?.intersect(seen);
-        bounded_to(table, bounds).map(Some)
+        bounded_to(table, seen).map(Some)
     }
 
     /// Writes the bytes of a computed file and returns how many; `None` where
@@ -402,16 +405,24 @@ impl Catalog {
     pub(crate) async fn paths(&self) -> Result<&[String]> {
         let paths = self.paths.get_or_try_init(async || {
             let options = GlobOptions { hidden: true, follow: false };
-            let mut matches = self.fs.matches(Glob::parse("/**")?, options);
+            let mut matches = self.fs.matches(Glob::parse("/**")?, options).past_failures();
             let mut paths = Vec::new();
             while let Some(found) = matches.next().await? {
                 if found.path.node.entry_type.is_tabular() {
                     paths.push(found.path.path);
                 }
             }
+            for (path, error) in matches.take_failures() {
+                self.left_out.note(&path, error.into());
+            }
             Ok::<_, Error>(paths)
         });
         Ok(paths.await?.as_slice())
+    }
+
+    /// What listings left out.
+    pub(crate) const fn left_out(&self) -> &LeftOut {
+        &self.left_out
     }
 
     fn listed(&self) -> Vec<String> {
@@ -446,7 +457,7 @@ fn member_lineage(member: &Member) -> Option<Arc<Lineage>> {
 }
 
 /// The union of what a glob matches, some of it computed.
-fn union(
+pub(crate) fn union(
     pattern: &str,
     stored: Option<&Arc<PondTable>>,
     computed: &[(String, ComputedTable)],
@@ -469,27 +480,19 @@ fn union(
     Ok(ComputedTable { provider, time_column, time_unit, lineage, notes })
 }
 
-/// The names most like `wish`, best first, at most `limit`; all of them are
-/// near when `limit` is their number.
-pub(crate) fn nearest(
-    wish: &str,
-    names: impl IntoIterator<Item = String>,
-    limit: usize,
-) -> Vec<String> {
+/// All names, those most like `wish` first.
+pub(crate) fn by_likeness(wish: &str, names: impl IntoIterator<Item = String>) -> Vec<String> {
     let wish = wish.to_lowercase();
     let mut scored: Vec<(f64, String)> = names
         .into_iter()
         .map(|name| (strsim::jaro_winkler(&wish, &name.to_lowercase()), name))
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let all = limit >= scored.len() && limit > SUGGESTIONS;
-    scored.retain(|(score, _)| all || *score > 0.7);
-    scored.truncate(limit);
     scored.into_iter().map(|(_, name)| name).collect()
 }
 
 /// Names for queries, or for listings, where what can not be opened is left
-/// out with a warning: one broken series must not hide the others.
+/// out and noted: one broken series must not hide the others.
 #[derive(Debug)]
 struct Names {
     catalog: Arc<Catalog>,
@@ -505,8 +508,7 @@ impl SchemaProvider for Names {
     async fn table(&self, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>> {
         match self.catalog.resolve(name).await {
             Err(error) if self.listing => {
-                let why = error.to_string();
-                log_warn!("{name} is not listed: {why}", name, why);
+                self.catalog.left_out.note(name, error);
                 Ok(None)
             }
             other => Ok(other?),
@@ -534,7 +536,7 @@ impl SchemaProvider for SystemTables {
 
     async fn table(&self, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>> {
         let history = self.0.history.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(system::table(name, &self.0.fs, history)?)
+        Ok(system::table(name, &self.0.fs, history, self.0.left_out.clone())?)
     }
 
     fn table_exist(&self, name: &str) -> bool {

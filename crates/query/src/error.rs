@@ -246,10 +246,9 @@ impl From<DataFusionError> for Error {
             DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
                 SchemaError::FieldNotFound { field, valid_fields } => Self::NoSuchColumn {
                     name: field.name.clone(),
-                    nearest: crate::catalog::nearest(
+                    nearest: crate::catalog::by_likeness(
                         &field.name,
                         valid_fields.iter().map(|column| column.name.clone()),
-                        valid_fields.len(),
                     ),
                 },
                 other => Self::Plan { message: other.to_string() },

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::catalog::{
@@ -14,10 +15,12 @@ use datafusion::catalog::{
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SQLOptions;
+use diagnostics::nearest;
 use tinyfs::{Fs, Glob, GlobOptions, Match};
 
-use crate::catalog::{CATALOG, Catalog, PATHS, nearest};
+use crate::catalog::{CATALOG, Catalog, PATHS};
 use crate::computed::Chain;
+use crate::format::{self, HostSource, ReadOptions, SourceUrl};
 use crate::session::{self, Guarded};
 use crate::{ComputedTable, Error, Result, Rows, joins};
 
@@ -73,6 +76,32 @@ impl Inputs {
         Ok(members)
     }
 
+    /// The rows of several tables, one after another, as those of a glob; each
+    /// comes with its path.
+    ///
+    /// # Errors
+    /// What their columns do not agree in.
+    pub fn union(pattern: &str, members: &[(String, ComputedTable)]) -> Result<ComputedTable> {
+        crate::catalog::union(pattern, None, members)
+    }
+
+    /// A Parquet file that was made of what the pond has, pruned like a stored
+    /// one. Messages call it `name`.
+    ///
+    /// # Errors
+    /// [`Error::Host`], and what reading it says.
+    pub async fn parquet(&self, name: &str, path: &Path) -> Result<Arc<dyn TableProvider>> {
+        let host = |error| Error::Host(Arc::new(error));
+        let url = format!("parquet:{}", path.display());
+        let url = SourceUrl::parse(&url).map_err(|error| host(error.into()))?;
+        let source = HostSource::new(url).with_name(name);
+        let opened = format::open(source, ReadOptions::default()).await.map_err(host)?;
+        let Some(file) = opened.ranges() else {
+            unreachable!("a Parquet file is read by ranges");
+        };
+        Ok(Arc::new(self.catalog.host_table(name, file.map_err(host)?).await?))
+    }
+
     /// Plans a query over `names` alone, within the limits of any query.
     ///
     /// # Errors
@@ -123,8 +152,47 @@ impl Inputs {
     /// # Errors
     /// As [`Session::sql`](crate::Session::sql).
     pub async fn run(&self, plan: LogicalPlan) -> Result<Rows> {
-        let limit = self.catalog.memory_limit_bytes();
-        let stream = joins::start(self.catalog.state(), &plan, limit.is_some()).await?;
+        self.runner().run(plan).await
+    }
+
+    /// What runs plans, for a table that keeps it.
+    #[must_use]
+    pub fn runner(&self) -> Runner {
+        Runner { state: self.state(), memory_limit_bytes: self.catalog.memory_limit_bytes() }
+    }
+}
+
+/// Runs plans within the memory and the temporary space of a session.
+///
+/// It knows no tables, so that a table that the session keeps can keep it.
+#[derive(Clone)]
+pub struct Runner {
+    state: SessionState,
+    memory_limit_bytes: Option<usize>,
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner").finish_non_exhaustive()
+    }
+}
+
+impl Runner {
+    /// The same, that reads one piece after another, so that rows without an
+    /// order of their own come as they lie.
+    #[must_use]
+    pub fn in_order(mut self) -> Self {
+        self.state.config_mut().options_mut().execution.target_partitions = 1;
+        self
+    }
+
+    /// Runs a plan.
+    ///
+    /// # Errors
+    /// As [`Session::sql`](crate::Session::sql).
+    pub async fn run(&self, plan: LogicalPlan) -> Result<Rows> {
+        let limit = self.memory_limit_bytes;
+        let stream = joins::start(&self.state, &plan, limit.is_some()).await?;
         Ok(Rows { stream: Box::pin(Guarded::new(stream, None, limit)) })
     }
 }

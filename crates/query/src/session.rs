@@ -282,6 +282,14 @@ impl Session {
         self.catalog.paths().await
     }
 
+    /// What listings of this session left out, by path: `information_schema`,
+    /// `pond.entries` and `pond.versions` go on past what can not be opened or
+    /// computed.
+    #[must_use]
+    pub fn left_out(&self) -> Vec<(String, Arc<Error>)> {
+        self.catalog.left_out().all()
+    }
+
     pub(crate) async fn opened(&self, path: &str) -> Result<Opened> {
         self.catalog.table_at(path, None).await
     }

@@ -21,6 +21,7 @@ use datafusion::physical_plan::streaming::PartitionStream;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use tinyfs::{Fs, Glob, GlobOptions, NodePath, SeriesSpec, Version};
 
+use crate::left_out::LeftOut;
 use crate::{Error, Result};
 
 /// The tables, without their schema.
@@ -69,10 +70,11 @@ pub(crate) fn table(
     name: &str,
     fs: &Fs,
     history: Option<Arc<dyn History>>,
+    left_out: LeftOut,
 ) -> Result<Option<Arc<dyn TableProvider>>> {
     let source = match name {
-        "entries" => Source::Entries(fs.clone()),
-        "versions" => Source::Versions(fs.clone()),
+        "entries" => Source::Entries(fs.clone(), left_out),
+        "versions" => Source::Versions(fs.clone(), left_out),
         "transactions" => Source::Transactions(history),
         _ => return Ok(None),
     };
@@ -83,8 +85,8 @@ pub(crate) fn table(
 
 #[derive(Clone, Debug)]
 enum Source {
-    Entries(Fs),
-    Versions(Fs),
+    Entries(Fs, LeftOut),
+    Versions(Fs, LeftOut),
     Transactions(Option<Arc<dyn History>>),
 }
 
@@ -101,8 +103,10 @@ impl PartitionStream for Rows {
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let batches = match self.source.clone() {
-            Source::Entries(fs) => batches(&self.schema, walk(&fs), put_entry),
-            Source::Versions(fs) => batches(&self.schema, all_versions(fs), put_version),
+            Source::Entries(fs, left_out) => batches(&self.schema, walk(&fs, left_out), put_entry),
+            Source::Versions(fs, left_out) => {
+                batches(&self.schema, all_versions(fs, left_out), put_version)
+            }
             Source::Transactions(None) => stream::empty().boxed(),
             Source::Transactions(Some(history)) => {
                 batches(&self.schema, history.transactions(), put_transaction)
@@ -115,7 +119,7 @@ impl PartitionStream for Rows {
 impl Source {
     fn schema(&self) -> SchemaRef {
         let columns: &[(&str, Kind, bool)] = match self {
-            Self::Entries(_) => &[
+            Self::Entries(..) => &[
                 ("path", Kind::Text, false),
                 ("type", Kind::Text, false),
                 ("node", Kind::Text, false),
@@ -129,7 +133,7 @@ impl Source {
                 ("modified", Kind::Time, true),
                 ("txn_seq", Kind::Count, true),
             ],
-            Self::Versions(_) => &[
+            Self::Versions(..) => &[
                 ("path", Kind::Text, false),
                 ("node", Kind::Text, false),
                 ("version", Kind::Count, false),
@@ -261,20 +265,24 @@ fn batches<T: Send + 'static>(
         .boxed()
 }
 
-fn walk(fs: &Fs) -> BoxStream<'static, Result<NodePath>> {
+fn walk(fs: &Fs, left_out: LeftOut) -> BoxStream<'static, Result<NodePath>> {
     let options = GlobOptions { hidden: true, follow: false };
-    match Glob::parse("/**") {
-        Ok(all) => fs
-            .matches(all, options)
-            .into_stream()
-            .map(|found| found.map(|found| found.path).map_err(Error::from))
-            .boxed(),
-        Err(error) => stream::iter([Err(error.into())]).boxed(),
-    }
+    let matches = match Glob::parse("/**") {
+        Ok(all) => fs.matches(all, options).past_failures(),
+        Err(error) => return stream::iter([Err(error.into())]).boxed(),
+    };
+    stream::try_unfold((matches, left_out), |(mut matches, left_out)| async move {
+        let next = matches.next().await?;
+        for (path, error) in matches.take_failures() {
+            left_out.note(&path, error.into());
+        }
+        Ok::<_, Error>(next.map(|found| (found.path, (matches, left_out))))
+    })
+    .boxed()
 }
 
-fn all_versions(fs: Fs) -> BoxStream<'static, Result<(NodePath, Version)>> {
-    walk(&fs)
+fn all_versions(fs: Fs, left_out: LeftOut) -> BoxStream<'static, Result<(NodePath, Version)>> {
+    walk(&fs, left_out)
         .try_filter(|found| std::future::ready(found.node.entry_type.is_file()))
         .and_then(move |found| {
             let store = Arc::clone(fs.store());

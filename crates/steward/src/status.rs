@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use futures::TryStreamExt as _;
-use tinyfs::EntryType;
+use tinyfs::{EntryType, NodeId};
 
 use crate::history::{Paths, Transaction};
 use crate::journal::{Upkeep, Work};
@@ -33,6 +33,9 @@ pub struct Status {
     pub live_bytes: u64,
     /// Bytes of all versions.
     pub version_bytes: u64,
+    /// The newest event time in any version of each series that has a name, in
+    /// microseconds since 1970 UTC, whatever its bounds.
+    pub newest_events: BTreeMap<NodeId, i64>,
     /// Bytes of all files of the pond's directory.
     pub disk_bytes: u64,
     /// What upkeep is due.
@@ -61,6 +64,7 @@ impl Pond {
         for (_, named) in paths.nodes() {
             *entries.entry(named.entry_type).or_default() += 1;
         }
+        let mut newest_events = BTreeMap::new();
         let (mut versions, mut version_bytes, mut live_bytes) = (0, 0, 0);
         // Of the files that are no series, by node: the newest version's size.
         let mut newest_bytes: std::collections::HashMap<_, u64> = std::collections::HashMap::new();
@@ -69,6 +73,13 @@ impl Pond {
             rows.try_next().await.map_err(Error::log("cannot read the versions in the log"))?
         {
             let row = row.row;
+            if row.entry_type == EntryType::Series
+                && let Some(range) = row.time_range
+                && paths.named(row.node).is_some()
+            {
+                let newest = newest_events.entry(row.node).or_insert(range.max_us);
+                *newest = range.max_us.max(*newest);
+            }
             if row.version == 0 || row.covers.is_some() || !row.entry_type.is_file() {
                 continue;
             }
@@ -93,6 +104,7 @@ impl Pond {
             versions,
             live_bytes,
             version_bytes,
+            newest_events,
             disk_bytes: disk_bytes(self.path())?,
             due: self.plan_maintenance(MaintainOptions::default()).await?,
             upkeep: self.journal.upkeep(),

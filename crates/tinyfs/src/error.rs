@@ -291,6 +291,13 @@ impl Error {
         }
     }
 
+    /// Whether a computed node could not be computed; what is beside it is not
+    /// concerned.
+    #[must_use]
+    pub const fn is_uncomputed(&self) -> bool {
+        matches!(self, Self::Uncomputed { .. } | Self::Cycle { .. } | Self::TooDeep { .. })
+    }
+
     /// Whether it says that nothing is where something was looked for.
     #[must_use]
     pub const fn is_absence(&self) -> bool {

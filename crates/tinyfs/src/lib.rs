@@ -57,7 +57,7 @@ pub use node::{
 };
 pub use path::FsPath;
 pub use reader::{Reader, VerifiedReader};
-pub use series::{DEFAULT_FLOOR_US, SeriesSpec, TimeUnit};
+pub use series::{DEFAULT_FLOOR_US, END_US, START_US, SeriesSpec, TimeUnit};
 pub use store::{Content, ContentWriter, NewNode, NewVersion, SoFar, Store, WriteStore};
 
 #[doc = include_str!("../docs/writing-a-backend.md")]

@@ -77,7 +77,19 @@ pub struct SeriesSpec {
     /// Rows earlier than this are left out when read and counted; in
     /// microseconds since 1970 UTC. `None` lets every row through.
     pub floor_us: Option<i64>,
+    /// Rows earlier than this are left out of every query; in microseconds
+    /// since 1970 UTC.
+    pub start_us: Option<i64>,
+    /// Rows later than this are left out of every query; in microseconds since
+    /// 1970 UTC.
+    pub end_us: Option<i64>,
 }
+
+/// The attribute of the first time of any series, stored or computed, that
+/// queries see; in microseconds since 1970 UTC.
+pub const START_US: &str = "series.start_us";
+/// The attribute of the last such time.
+pub const END_US: &str = "series.end_us";
 
 const TIME_COLUMN: &str = "series.time_column";
 const TIME_UNIT: &str = "series.time_unit";
@@ -98,7 +110,16 @@ impl SeriesSpec {
             time_zone: None,
             append: false,
             floor_us: Some(DEFAULT_FLOOR_US),
+            start_us: None,
+            end_us: None,
         }
+    }
+
+    /// The first and the last time, both included, of the rows that count: from
+    /// the floor on and within the bounds.
+    #[must_use]
+    pub fn visible_us(&self) -> (Option<i64>, Option<i64>) {
+        (self.floor_us.max(self.start_us), self.end_us)
     }
 
     /// Writes the declaration among a node's attributes.
@@ -114,6 +135,8 @@ impl SeriesSpec {
         put(KEY, Some(serde_json::Value::from(self.key.clone()).to_string()));
         put(APPEND, self.append.then(|| "true".to_owned()));
         put(FLOOR, self.floor_us.map(|us| us.to_string()));
+        put(START_US, self.start_us.map(|us| us.to_string()));
+        put(END_US, self.end_us.map(|us| us.to_string()));
     }
 
     /// Reads the declaration back; `None` when the node declares no series.
@@ -131,9 +154,9 @@ impl SeriesSpec {
             None => vec![time_column.clone()],
             Some(text) => serde_json::from_str(text).map_err(|_| bad(KEY))?,
         };
-        let floor_us = match attributes.get(FLOOR) {
-            None => None,
-            Some(text) => Some(text.parse().map_err(|_| bad(FLOOR))?),
+        let time = |key: &str| match attributes.get(key) {
+            None => Ok(None),
+            Some(text) => text.parse().map(Some).map_err(|_| bad(key)),
         };
         Ok(Some(Self {
             time_column: time_column.clone(),
@@ -141,7 +164,9 @@ impl SeriesSpec {
             time_zone: attributes.get(TIME_ZONE).cloned(),
             key,
             append: attributes.get(APPEND).is_some_and(|text| text == "true"),
-            floor_us,
+            floor_us: time(FLOOR)?,
+            start_us: time(START_US)?,
+            end_us: time(END_US)?,
         }))
     }
 }

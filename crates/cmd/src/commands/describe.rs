@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use clap::Args;
+use query::TimeBounds;
 use serde::Serialize;
 use tinyfs::{EntryType, NodePath, Place, SeriesSpec, Version};
 
@@ -12,7 +13,7 @@ use crate::error::{CommandError, OrFail as _, Result};
 use crate::host::Operand;
 use crate::output::{Stdout, Style, TextTable, print_list};
 use crate::table_args::TableArgs;
-use crate::{quantity, quote, time_arg};
+use crate::{node_limits, quantity, quote, time_arg};
 
 /// Say what a file or directory is
 ///
@@ -97,6 +98,16 @@ struct Description {
     /// Stored rows of a series before its floor, which SQL does not see.
     #[serde(skip_serializing_if = "Option::is_none")]
     quarantined_rows: Option<u64>,
+    /// Stored rows of a series from its floor on and outside its bounds, which
+    /// SQL does not see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outside_bounds_rows: Option<u64>,
+    /// The bounds in time of a series, stored or computed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temporal_bounds: Option<Bounds>,
+    /// How old its newest event may be, such as `3h`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    freshness: Option<String>,
     /// Rows stored in all versions of a series, before overlaps and the floor.
     #[serde(skip_serializing_if = "Option::is_none")]
     stored_rows: Option<u64>,
@@ -134,6 +145,17 @@ struct Declaration {
     /// Rows earlier than this are left out, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     floor: Option<String>,
+}
+
+/// The times of a series that queries see, both included.
+#[derive(Debug, Serialize)]
+struct Bounds {
+    /// The first, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start: Option<String>,
+    /// The last, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end: Option<String>,
 }
 
 /// One column.
@@ -225,6 +247,8 @@ async fn in_pond(context: &Context, view: &View, found: NodePath) -> Result<Desc
         return Ok(description);
     }
     description.factory = found.node.factory.clone();
+    let limit = node_limits::freshness_s(&found.node.attributes).or_fail(fail)?;
+    description.freshness = limit.map(node_limits::limit_text);
     if entry_type.is_directory() {
         description.entries = Some(view.fs.entries(&found.path).await.or_fail(fail)?.len() as u64);
         return Ok(description);
@@ -250,6 +274,14 @@ async fn in_pond(context: &Context, view: &View, found: NodePath) -> Result<Desc
         description.rows_exact = facts.rows.map(|_| facts.rows_exact);
         description.quarantined_rows =
             (entry_type == EntryType::Series).then_some(facts.quarantined_rows);
+        let bounds = facts.declared_bounds;
+        if bounds != TimeBounds::ALL {
+            let text = |us: Option<i64>| us.map(time_arg::text);
+            description.temporal_bounds =
+                Some(Bounds { start: text(bounds.start_us), end: text(bounds.end_us) });
+            description.outside_bounds_rows =
+                (entry_type == EntryType::Series).then_some(facts.outside_bounds_rows);
+        }
         if let Some(computed) = facts.computed {
             description.time_column = computed.time_column;
             description.inputs = computed.inputs;
@@ -373,6 +405,17 @@ fn text(out: &mut Stdout, item: &Description, style: Style) -> Result<()> {
             .filter(|rows| *rows > 0)
             .map(|rows| format!("{} before the floor", quantity::counted(rows, "row"))),
     );
+    if let Some(bounds) = &item.temporal_bounds {
+        let outside = item.outside_bounds_rows.filter(|rows| *rows > 0).map(|rows| {
+            let rows = quantity::counted(rows, "row");
+            format!("; {rows} outside are left out")
+        });
+        let open = || "..".to_owned();
+        let start = bounds.start.clone().unwrap_or_else(open);
+        let end = bounds.end.clone().unwrap_or_else(open);
+        line("bounds", Some(format!("{start} to {end}{}", outside.unwrap_or_default())));
+    }
+    line("freshness", item.freshness.as_ref().map(|limit| format!("late after {limit}")));
     line(
         "times",
         item.time_start

@@ -3,11 +3,11 @@
 use clap::Args;
 use futures::future::BoxFuture;
 use serde::Serialize;
-use tinyfs::{EntryType, Fs, NodeId, NodePath};
+use tinyfs::{EntryType, Fs, Glob, GlobOptions, NodeId, NodePath};
 
 use crate::args::{self, AsOfArg, ListFormatArg};
 use crate::context::Context;
-use crate::error::{OrFail as _, Result};
+use crate::error::{CommandError, OrFail as _, Result};
 use crate::output::{ListFormat, Style, TextTable, print_list};
 use crate::{quantity, quote, time_arg};
 
@@ -15,7 +15,9 @@ use crate::{quantity, quote, time_arg};
 ///
 /// A directory lists what is in it, a file itself, a glob whatever matches.
 /// Names that begin with a dot are shown with --all, or where they are named.
-/// A link that leads nowhere is listed like any other.
+/// A link that leads nowhere is listed like any other. A directory that can not
+/// be computed is told of and does not hide the others; the exit code is then
+/// not 0.
 #[derive(Args, Debug)]
 #[command(
     visible_alias = "ls",
@@ -97,22 +99,77 @@ pub(crate) async fn run(context: &Context, args: &ListArgs) -> Result<()> {
     let view = context.read(args.as_of.as_of).await?;
     let style = context.output_style();
     if !args.long && args.format.format == ListFormat::Text {
-        return print_names(&view.fs, args, style).await;
+        return print_names(context, &view.fs, args, style).await;
     }
     let mut found = Vec::new();
+    let mut failures = Failures::default();
     for operand in &args.paths {
-        collect(&view.fs, operand, args, &mut found).await?;
+        collect(&view.fs, operand, args, &mut found, &mut failures).await?;
     }
     let mut entries = Vec::with_capacity(found.len());
     for node in found {
         entries.push(describe(&view.fs, node).await?);
     }
     if args.format.format == ListFormat::Text {
-        return print_long(&entries, style);
+        print_long(&entries, style)?;
+    } else {
+        print_list(args.format.format, entries, |out, entry| {
+            out.line(&short_text(&entry.path, entry.kind, entry.target.as_deref(), style))
+        })?;
     }
-    print_list(args.format.format, entries, |out, entry| {
-        out.line(&short_text(&entry.path, entry.kind, entry.target.as_deref(), style))
-    })
+    failures.tell(context)
+}
+
+/// The directories that could not be listed. They do not stop the others, and
+/// are told of at the end.
+#[derive(Default)]
+struct Failures(Vec<CommandError>);
+
+impl Failures {
+    fn note(&mut self, path: &str, error: tinyfs::Error) {
+        self.0.push(CommandError::failure(format!("cannot list `{path}`")).because(error));
+    }
+
+    /// Fails when there were any.
+    fn tell(mut self, context: &Context) -> Result<()> {
+        if self.0.len() <= 1 {
+            return self.0.pop().map_or(Ok(()), Err);
+        }
+        let count = quantity::counted(self.0.len() as u64, "directory");
+        let is_damage = self.0.iter().any(CommandError::is_damage);
+        for error in self.0 {
+            error.print(context.error_style());
+        }
+        let what = format!("{count} could not be listed, as told above");
+        Err(match is_damage {
+            true => CommandError::damage(what),
+            false => CommandError::failure(what),
+        })
+    }
+}
+
+/// What one operand names, as [`super::expand`] finds it, past directories that
+/// can not be computed.
+async fn expand(fs: &Fs, operand: &str, failures: &mut Failures) -> Result<Vec<NodePath>> {
+    match fs.resolve_link(operand).await {
+        Err(tinyfs::Error::NotFound { .. }) if super::is_glob(operand) => {}
+        _ => return super::expand(fs, operand).await,
+    }
+    let cannot = || format!("cannot search for `{operand}`");
+    let glob = Glob::parse(operand).or_fail(cannot)?;
+    let mut matches = fs.matches(glob, GlobOptions::default()).past_failures();
+    let mut found = Vec::new();
+    let before = failures.0.len();
+    while let Some(next) = matches.next().await.or_fail(cannot)? {
+        found.push(next.path);
+    }
+    for (path, error) in matches.take_failures() {
+        failures.note(&path, error);
+    }
+    if found.is_empty() && failures.0.len() == before {
+        return Err(CommandError::not_found(format!("nothing matches `{operand}`")));
+    }
+    Ok(found)
 }
 
 /// The path of the directory that an operand names, if it names one.
@@ -124,16 +181,23 @@ async fn named_directory(fs: &Fs, operand: &str) -> Option<String> {
     }
 }
 
-async fn collect(fs: &Fs, operand: &str, args: &ListArgs, found: &mut Vec<NodePath>) -> Result<()> {
+async fn collect(
+    fs: &Fs,
+    operand: &str,
+    args: &ListArgs,
+    found: &mut Vec<NodePath>,
+    failures: &mut Failures,
+) -> Result<()> {
     if let Some(directory) = named_directory(fs, operand).await {
-        return inside(fs, directory, args, found).await;
+        inside(fs, directory, args, found, failures).await;
+        return Ok(());
     }
-    for entry in super::expand(fs, operand).await? {
+    for entry in expand(fs, operand, failures).await? {
         let is_directory = entry.node.entry_type.is_directory();
         let path = entry.path.clone();
         found.push(entry);
         if args.recursive && is_directory {
-            inside(fs, path, args, found).await?;
+            inside(fs, path, args, found, failures).await;
         }
     }
     Ok(())
@@ -144,9 +208,14 @@ fn inside<'a>(
     path: String,
     args: &'a ListArgs,
     found: &'a mut Vec<NodePath>,
-) -> BoxFuture<'a, Result<()>> {
+    failures: &'a mut Failures,
+) -> BoxFuture<'a, ()> {
     Box::pin(async move {
-        for entry in fs.list(&path).await.or_fail(|| format!("cannot list `{path}`"))? {
+        let entries = match fs.list(&path).await {
+            Ok(entries) => entries,
+            Err(error) => return failures.note(&path, error),
+        };
+        for entry in entries {
             if entry.name().starts_with('.') && !args.all {
                 continue;
             }
@@ -154,10 +223,9 @@ fn inside<'a>(
                 .then(|| entry.path.clone());
             found.push(entry);
             if let Some(path) = deeper {
-                inside(fs, path, args, found).await?;
+                inside(fs, path, args, found, failures).await;
             }
         }
-        Ok(())
     })
 }
 
@@ -169,18 +237,19 @@ struct Name {
 }
 
 /// Prints names alone, which the directories themselves tell.
-async fn print_names(fs: &Fs, args: &ListArgs, style: Style) -> Result<()> {
+async fn print_names(context: &Context, fs: &Fs, args: &ListArgs, style: Style) -> Result<()> {
     let mut names = Vec::new();
+    let mut failures = Failures::default();
     for operand in &args.paths {
         if let Some(directory) = named_directory(fs, operand).await {
-            names_inside(fs, directory, args, &mut names).await?;
+            names_inside(fs, directory, args, &mut names, &mut failures).await;
             continue;
         }
-        for entry in super::expand(fs, operand).await? {
+        for entry in expand(fs, operand, &mut failures).await? {
             let (node, kind) = (entry.id(), entry.node.entry_type);
             names.push(Name { path: entry.path.clone(), node, kind });
             if args.recursive && kind.is_directory() {
-                names_inside(fs, entry.path, args, &mut names).await?;
+                names_inside(fs, entry.path, args, &mut names, &mut failures).await;
             }
         }
     }
@@ -189,7 +258,8 @@ async fn print_names(fs: &Fs, args: &ListArgs, style: Style) -> Result<()> {
         let target = target(fs, path, *node, *kind).await?;
         out.line(&short_text(path, *kind, target.as_deref(), style))?;
     }
-    out.finish()
+    out.finish()?;
+    failures.tell(context)
 }
 
 fn names_inside<'a>(
@@ -197,9 +267,14 @@ fn names_inside<'a>(
     path: String,
     args: &'a ListArgs,
     names: &'a mut Vec<Name>,
-) -> BoxFuture<'a, Result<()>> {
+    failures: &'a mut Failures,
+) -> BoxFuture<'a, ()> {
     Box::pin(async move {
-        for entry in fs.entries(&path).await.or_fail(|| format!("cannot list `{path}`"))? {
+        let entries = match fs.entries(&path).await {
+            Ok(entries) => entries,
+            Err(error) => return failures.note(&path, error),
+        };
+        for entry in entries {
             if entry.name.as_str().starts_with('.') && !args.all {
                 continue;
             }
@@ -207,10 +282,9 @@ fn names_inside<'a>(
             let kind = entry.entry_type;
             names.push(Name { path: path.clone(), node: entry.node, kind });
             if args.recursive && kind.is_directory() {
-                names_inside(fs, path, args, names).await?;
+                names_inside(fs, path, args, names, failures).await;
             }
         }
-        Ok(())
     })
 }
 

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use clap::Args;
+use derived::Swept;
 use serde::Serialize;
-use steward::{MaintainOptions, MaintenanceReport};
+use steward::{MaintainOptions, MaintenanceReport, Pond};
 
 use crate::args::ListFormatArg;
-use crate::context::Context;
-use crate::error::{OrFail as _, Result};
+use crate::context::{ALL_TIME, Context};
+use crate::error::{CommandError, OrFail as _, Result};
 use crate::output::{Stdout, print_object};
 use crate::quantity;
 
@@ -17,7 +18,8 @@ use crate::quantity;
 /// Compaction, merging of small versions of series, a checkpoint, cleaning of
 /// the log and removal of files nobody needs also happen by themselves after
 /// commits, in slices; here they are done to the end. None of it changes what
-/// the pond says. With --prune, history older than --keep is dropped for good:
+/// the pond says. Tiles in the cache that no reduction has any more are removed
+/// after a day. With --prune, history older than --keep is dropped for good:
 /// look at the plan with --dry-run first.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -63,6 +65,8 @@ struct ShownUpkeep {
     log_entries_removed: usize,
     /// Files removed that nothing names.
     files_removed: usize,
+    /// Files removed from the cache of tiles.
+    tile_files_removed: u64,
     /// Bytes written.
     bytes_written: u64,
     /// Bytes freed.
@@ -70,7 +74,7 @@ struct ShownUpkeep {
 }
 
 impl ShownUpkeep {
-    fn done(plan: Vec<String>, report: &MaintenanceReport) -> Self {
+    fn done(plan: Vec<String>, report: &MaintenanceReport, swept: Swept) -> Self {
         Self {
             plan,
             done: true,
@@ -80,8 +84,9 @@ impl ShownUpkeep {
             checkpoints: report.checkpoints,
             log_entries_removed: report.log_entries_removed,
             files_removed: report.files_removed,
+            tile_files_removed: swept.files,
             bytes_written: report.bytes_written,
-            bytes_freed: report.bytes_freed,
+            bytes_freed: report.bytes_freed + swept.bytes,
         }
     }
 }
@@ -94,8 +99,13 @@ pub(crate) async fn run(context: &Context, args: &MaintainArgs) -> Result<()> {
         .plan_maintenance(options)
         .await
         .or_fail(|| "cannot see what upkeep is due".to_owned())?;
-    let steps: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
+    let mut steps: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
     if args.dry_run {
+        let Swept { files, bytes, .. } = sweep(context, &pond, true).await;
+        if files > 0 {
+            let (files, bytes) = (quantity::counted(files, "file"), quantity::bytes(bytes));
+            steps.push(format!("remove {files} ({bytes}) from the cache of tiles"));
+        }
         let shown = ShownUpkeep { plan: steps, ..ShownUpkeep::default() };
         print_object(args.format.format, &shown, plan_text)?;
         context.say("dry run: nothing was changed");
@@ -105,7 +115,23 @@ pub(crate) async fn run(context: &Context, args: &MaintainArgs) -> Result<()> {
         .perform_maintenance(&plan, &context.intent())
         .await
         .or_fail(|| "upkeep failed".to_owned())?;
-    print_object(args.format.format, &ShownUpkeep::done(steps, &report), report_text)
+    let swept = sweep(context, &pond, false).await;
+    print_object(args.format.format, &ShownUpkeep::done(steps, &report, swept), report_text)
+}
+
+/// Removes tiles that nothing names. The pond does not depend on them, so that
+/// what goes wrong is told and fails nothing.
+async fn sweep(context: &Context, pond: &Pond, dry_run: bool) -> Swept {
+    let swept = async {
+        let view = context.view(pond, None).await?;
+        let session = context.session(&view, ALL_TIME)?;
+        let swept = view.computer.sweep_tiles(&session, dry_run).await;
+        swept.or_fail(|| "the cache of tiles was not looked through".to_owned())
+    };
+    swept.await.unwrap_or_else(|error: CommandError| {
+        context.say(&format!("note: {}", error.texts().join(": ")));
+        Swept::default()
+    })
 }
 
 fn plan_text(out: &mut Stdout, shown: &ShownUpkeep) -> Result<()> {
@@ -127,6 +153,7 @@ fn report_text(out: &mut Stdout, shown: &ShownUpkeep) -> Result<()> {
         (count(shown.checkpoints), "checkpoint", "written"),
         (count(shown.log_entries_removed), "entry", "of the log removed"),
         (count(shown.files_removed), "file", "removed that nothing names"),
+        (shown.tile_files_removed, "file", "removed from the cache of tiles"),
     ];
     let mut any = false;
     for (n, noun, what) in done.into_iter().filter(|(n, ..)| *n > 0) {

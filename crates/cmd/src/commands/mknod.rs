@@ -14,6 +14,7 @@ use super::apply::{
 use crate::args;
 use crate::context::Context;
 use crate::error::{CommandError, OrFail as _, Result};
+use crate::node_limits::NodeLimits;
 use crate::quote;
 
 /// Make one computed node
@@ -58,7 +59,8 @@ pub(crate) async fn run(context: &Context, args: &MknodArgs) -> Result<()> {
     let path =
         tinyfs::path::normalise(&args.path).or_fail(|| format!("cannot make `{}`", args.path))?;
     let path = if path.starts_with('/') { path } else { format!("/{path}") };
-    let declared = [Declared { path: path.clone(), place: Place::default(), what }];
+    let limits = NodeLimits::default();
+    let declared = [Declared { path: path.clone(), place: Place::default(), what, limits }];
     let pond = context.open().await?;
     let outcomes = pond
         .write(context.intent(), async |view: &WriteView| {
@@ -80,7 +82,7 @@ pub(crate) async fn run(context: &Context, args: &MknodArgs) -> Result<()> {
                 }
                 return Err(error.hint(format!("`pond describe {shown}` shows what it is")));
             }
-            perform(context, &pond, view, &declared, &heading).await
+            perform(context, &pond, view, &declared, Vec::new(), &heading).await
         })
         .await?
         .value;

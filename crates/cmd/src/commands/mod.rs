@@ -2,12 +2,15 @@
 
 pub(crate) mod apply;
 pub(crate) mod cat;
+pub(crate) mod check_freshness;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod copy;
 pub(crate) mod demo;
 pub(crate) mod describe;
+pub(crate) mod detect_overlaps;
 pub(crate) mod diff;
+pub(crate) mod export;
 pub(crate) mod factory;
 pub(crate) mod fsck;
 pub(crate) mod init;
@@ -23,6 +26,7 @@ pub(crate) mod recover;
 pub(crate) mod reference;
 pub(crate) mod rm;
 pub(crate) mod run;
+pub(crate) mod set_temporal_bounds;
 pub(crate) mod show;
 pub(crate) mod sql;
 pub(crate) mod status;
@@ -61,6 +65,10 @@ pub(crate) async fn run(context: &Context, verb: Verb) -> Result<()> {
         Verb::Mknod(args) => mknod::run(context, &args).await,
         Verb::Factory(args) => factory::run(context, &args),
         Verb::Run(args) => run::run(context, &args).await,
+        Verb::CheckFreshness(args) => check_freshness::run(context, &args).await,
+        Verb::SetTemporalBounds(args) => set_temporal_bounds::run(context, &args).await,
+        Verb::Export(args) => export::run(context, &args).await,
+        Verb::DetectOverlaps(args) => detect_overlaps::run(context, &args).await,
         Verb::Reference(_) => reference::run(),
     }
 }

@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::error::{CommandError, OrFail as _, Result};
 use crate::output::Stdout;
 use crate::plot::{Chart, Point, Series, SvgOptions, TerminalOptions, svg, terminal};
-use crate::{quote, suggest};
+use crate::quote;
 
 /// Columns that are drawn when none are named.
 const MOST_COLUMNS: usize = 4;
@@ -206,7 +206,7 @@ fn check_column(schema: &SchemaRef, column: &str, path: &str) -> Result<()> {
     }
     let error = CommandError::bad_input(format!("`{path}` has no column `{column}`"));
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    Err(match suggest::nearest(column, names.iter().copied()) {
+    Err(match diagnostics::nearest_one(column, names.iter().copied()) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error.hint(format!("its columns are {}", names.join(", "))),
     })

@@ -7,7 +7,7 @@ use tinyfs::{Fs, NodePath};
 use crate::args;
 use crate::context::Context;
 use crate::error::{CommandError, OrFail as _, Result};
-use crate::{quantity, quote};
+use crate::{node_limits, quantity, quote};
 
 /// Remove entries
 ///
@@ -68,7 +68,17 @@ pub(crate) async fn run(context: &Context, args: &RmArgs) -> Result<()> {
 async fn plan(fs: &Fs, args: &RmArgs) -> Result<Vec<NodePath>> {
     let mut tops: Vec<NodePath> = Vec::new();
     for path in &args.paths {
-        tops.extend(super::expand(fs, path).await?);
+        match super::expand(fs, path).await {
+            Ok(found) => tops.extend(found),
+            Err(error) => {
+                return Err(node_limits::refuse_computed(fs, path).await.unwrap_or(error));
+            }
+        }
+    }
+    for top in &tops {
+        if let Some(error) = node_limits::refuse_computed(fs, &top.path).await {
+            return Err(error);
+        }
     }
     tops.sort_by(|a, b| a.path.cmp(&b.path));
     tops.dedup_by(|a, b| a.path == b.path);

@@ -6,16 +6,13 @@
 use std::sync::Arc;
 
 use clap::Args;
-use derived::Derived;
-use factory::{Doors, RunContext, RunReport};
-use futures::FutureExt as _;
-use futures::future::LocalBoxFuture;
-use query::Session;
+use factory::{Registry, RunContext, RunReport};
 use steward::Pond;
 use tinyfs::{Fs, NodePath};
 
 use crate::args;
-use crate::context::{ALL_TIME, Context};
+use crate::context::Context;
+use crate::doors::{HostEnv, PondDoors};
 use crate::error::{CommandError, OrFail as _, Result};
 use crate::{quantity, quote};
 
@@ -93,7 +90,7 @@ async fn turns(context: &Context, pond: &Pond, args: &RunArgs) -> Result<Option<
             return Err(CommandError::failure(format!("cannot run `{path}`")).because(error));
         }
     };
-    if !found.node.entry_type.is_directory() || runs(&view.computer, &found)? {
+    if !found.node.entry_type.is_directory() || runs(view.computer.registry(), &found)? {
         return Ok(Some(vec![Turn { path: found.path.clone(), found: Ok(found) }]));
     }
     if !args.args.is_empty() {
@@ -101,7 +98,7 @@ async fn turns(context: &Context, pond: &Pond, args: &RunArgs) -> Result<Option<
         return Err(CommandError::usage("what follows the path is told to one node alone")
             .hint(format!("`pond list {shown}` shows the nodes")));
     }
-    let turns = within(context, &view.fs, &view.computer, &found.path).await?;
+    let turns = within(context, &view.fs, view.computer.registry(), &found.path).await?;
     if turns.is_empty() {
         context.say(&match args.path {
             None => format!("nothing is declared in {RUN_DIRECTORY}"),
@@ -114,7 +111,7 @@ async fn turns(context: &Context, pond: &Pond, args: &RunArgs) -> Result<Option<
 
 /// The entries of a directory that do something when they are run, or of which
 /// that can not be said, in the order of their names.
-async fn within(context: &Context, fs: &Fs, computer: &Derived, dir: &str) -> Result<Vec<Turn>> {
+async fn within(context: &Context, fs: &Fs, registry: &Registry, dir: &str) -> Result<Vec<Turn>> {
     let entries = fs.entries(dir).await.or_fail(|| format!("cannot list `{dir}`"))?;
     let mut names: Vec<_> = entries.into_iter().map(|entry| entry.name).collect();
     names.sort_unstable();
@@ -123,7 +120,7 @@ async fn within(context: &Context, fs: &Fs, computer: &Derived, dir: &str) -> Re
         let path = tinyfs::path::join(dir, name.as_str());
         let found = fs.resolve(&path).await;
         // An unknown factory is told of when its turn comes.
-        let idle = found.as_ref().is_ok_and(|found| matches!(runs(computer, found), Ok(false)));
+        let idle = found.as_ref().is_ok_and(|found| matches!(runs(registry, found), Ok(false)));
         if idle {
             context.detail(&format!("{path}: does nothing when it is run"));
         } else {
@@ -134,9 +131,9 @@ async fn within(context: &Context, fs: &Fs, computer: &Derived, dir: &str) -> Re
 }
 
 /// Whether this is a computed node that does something.
-fn runs(computer: &Derived, found: &NodePath) -> Result<bool> {
+fn runs(registry: &Registry, found: &NodePath) -> Result<bool> {
     let Some(name) = found.node.factory.as_deref() else { return Ok(false) };
-    let factory = computer.registry().get(name);
+    let factory = registry.get(name);
     Ok(factory.or_fail(|| format!("cannot run `{}`", found.path))?.about().runs)
 }
 
@@ -144,14 +141,28 @@ fn runs(computer: &Derived, found: &NodePath) -> Result<bool> {
 async fn one(context: &Context, pond: &Pond, turn: Turn, args: &[String]) -> Vec<CommandError> {
     let Turn { path, found } = turn;
     let cannot = || format!("cannot run `{path}`");
-    let report = async {
-        let found = found.or_fail(cannot)?;
-        report(context, pond, &found, args, cannot).await
-    };
-    let report = match report.await {
-        Ok(report) => report,
+    let found = match found.or_fail(cannot) {
+        Ok(found) => found,
         Err(error) => return vec![error],
     };
+    // What does nothing, or is not known, is told of and leaves no record.
+    let is_recorded = matches!(runs(&derived::registry(), &found), Ok(true));
+    if is_recorded {
+        pond.note_run_began(found.id(), &found.path);
+    }
+    let errors = match report(context, pond, &found, args, cannot).await {
+        Ok(report) => tell(context, &path, report),
+        Err(error) => vec![error],
+    };
+    if is_recorded {
+        let failure = errors.first().map(|error| error.texts().join(": "));
+        pond.note_run_ended(found.id(), failure.as_deref());
+    }
+    errors
+}
+
+/// Says what a run did, and returns what failed of it.
+fn tell(context: &Context, path: &str, report: RunReport) -> Vec<CommandError> {
     for line in &report.lines {
         context.say(&format!("{path}: {line}"));
     }
@@ -180,31 +191,20 @@ async fn report(
             found.path
         )));
     };
-    let view = context.view(pond, None).await?;
-    let session = context.session(&view, ALL_TIME)?;
-    let factory = Arc::clone(view.computer.registry().get(name).or_fail(&cannot)?);
-    let doors = NewestState { session, computer: view.computer };
-    let run = factory.run(RunContext { path: &found.path, args, doors: &doors });
+    let registry = derived::registry();
+    let factory = Arc::clone(registry.get(name).or_fail(&cannot)?);
+    let clock = Arc::clone(&context.environment().clock);
+    let (doors, temp_dir) = (PondDoors::new(context, pond), context.temp_dir());
+    let now_us = move || clock.now_us();
+    let run = factory.run(RunContext {
+        path: &found.path,
+        node: found.id(),
+        args,
+        doors: &doors,
+        env: &HostEnv,
+        now_us: &now_us,
+        temp_dir: &temp_dir,
+        monitor: context.monitor(),
+    });
     run.await.or_fail(cannot)
-}
-
-/// The pond as it is when a node's turn comes.
-struct NewestState {
-    session: Session,
-    computer: Arc<Derived>,
-}
-
-impl Doors for NewestState {
-    fn refresh<'a>(&'a self, path: &'a str) -> LocalBoxFuture<'a, factory::Result<RunReport>> {
-        async move {
-            self.computer.refresh(&self.session, path).await.map_err(|error| match error {
-                derived::Error::Factory(error) => error,
-                error => factory::Error::Run {
-                    doing: format!("`{path}` can not be brought up to date"),
-                    source: Box::new(error),
-                },
-            })
-        }
-        .boxed_local()
-    }
 }

@@ -17,6 +17,7 @@ mod golden;
 mod help;
 mod history;
 mod hostile;
+mod inbox;
 mod manners;
 mod program;
 mod readme;

@@ -20,6 +20,11 @@ fn commands_for_computed_nodes_work_as_written() {
     run_blocks_of("docs/derived.md");
 }
 
+#[test]
+fn commands_for_exports_work_as_written() {
+    run_blocks_of("docs/export.md");
+}
+
 /// Runs the marked blocks of a page as one script, beside the bundled data.
 fn run_blocks_of(page: &str) {
     let root = testing::repository();

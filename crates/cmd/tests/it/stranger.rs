@@ -113,4 +113,8 @@ fn another_program_reads_the_same_from_the_documented_format() {
     stranger.agrees(Some("9"));
     stranger.place.run(["maintain", "--prune", "--keep", "0s"]).ok();
     stranger.agrees(None);
+    let bounds = ["--start", "2024-03-01T02:00:00", "--end", "2024-03-01T08:30:00"];
+    let words = [&["set-temporal-bounds", "/a/s.series"], &bounds[..]].concat();
+    stranger.place.run(words).ok();
+    stranger.agrees(None);
 }

@@ -5,7 +5,7 @@
 //! first build, an increment and a repair go one way, and give the same bytes.
 //!
 //! Always true: a tile's clean buckets are taken over as they are; nothing that
-//! an index names is changed; memory holds one tile of a level and its parent.
+//! an index names is changed; memory holds pieces of a tile and of its parent.
 //!
 //! Deliberately not here: which times are dirty, and where rows come from.
 
@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::compute::concat_batches;
 use arrow::datatypes::{Int64Type, SchemaRef};
 use jiff::tz::TimeZone;
 
@@ -25,11 +24,14 @@ use super::fold::{BucketSink, Fold};
 use super::index::{Index, Spans};
 use super::partial::{Partial, Partials, Reduced, schema};
 use super::resolution::{Level, Resolution};
-use super::tile_file::{self, Tile, TileProblem};
+use super::tile_file::{self, Tile, TileProblem, TileReader, TileWriter};
 use crate::{Error, Result};
 
 /// All of time.
 pub(crate) const ALWAYS: Range<i64> = i64::MIN..i64::MAX;
+
+/// Buckets that are gathered before they are written.
+const GATHERED_BUCKETS: usize = 1_024;
 
 /// More spans of dirty time than this are joined where they are nearest.
 const MAX_RANGES: usize = 64;
@@ -234,47 +236,51 @@ pub(crate) fn build(
     Ok(built)
 }
 
-/// Reads a finer level's buckets.
+/// Reads a finer level's buckets, forward.
 struct Children<'a> {
     root: &'a Path,
     shape: &'a Shape,
     level: usize,
     spans: Spans,
-    /// The tile that was read last.
-    last: Option<(i64, RecordBatch)>,
+    /// The tile that was read last, and where its span begins.
+    open: Option<(i64, TileReader)>,
 }
 
 impl<'a> Children<'a> {
     fn new(root: &'a Path, shape: &'a Shape, level: usize, spans: Spans) -> Self {
-        Self { root, shape, level, spans, last: None }
+        Self { root, shape, level, spans, open: None }
     }
 
+    /// Gives the buckets of a range; no range begins before the end of the one
+    /// before.
     fn each(
         &mut self,
         range: &Range<i64>,
         mut take: impl FnMut(&RecordBatch) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let starts: Vec<i64> = self
+        let tiles = self
             .spans
             .iter()
-            .filter(|(_, tile)| tile.min_us < range.end && tile.max_us >= range.start)
-            .map(|(&start, _)| start)
-            .collect();
-        for start in starts {
-            if self.last.as_ref().is_none_or(|(last, _)| *last != start) {
-                let tile = &self.spans[&start];
-                let batch = self.shape.read(self.root, self.level, tile).map_err(|problem| {
-                    let damage = Damage { level: self.level, span_start_us: start };
-                    Failure::Damaged(damage, problem)
-                })?;
-                self.last = Some((start, batch));
-            }
-            if let Some((_, batch)) = &self.last {
-                let slice = within(batch, range);
-                if slice.num_rows() > 0 {
-                    take(&slice)?;
+            .filter(|(_, tile)| tile.min_us < range.end && tile.max_us >= range.start);
+        for (&start, tile) in tiles {
+            let damaged = |problem| {
+                let damage = Damage { level: self.level, span_start_us: start };
+                Failure::Damaged(damage, problem)
+            };
+            let mut reader = match self.open.take() {
+                Some((open, reader)) if open == start => reader,
+                _ => {
+                    let dir = self.shape.dir(self.root, self.level);
+                    TileReader::open(&dir, tile, &self.shape.schema).map_err(damaged)?
+                }
+            };
+            while let Some(batch) = reader.before(range.end).map_err(damaged)? {
+                let wanted = within(&batch, range);
+                if wanted.num_rows() > 0 {
+                    take(&wanted)?;
                 }
             }
+            self.open = Some((start, reader));
         }
         Ok(())
     }
@@ -307,9 +313,9 @@ struct LevelWriter<'a> {
 /// A tile that is being put together.
 struct Open {
     span: Range<i64>,
-    /// The old tile's clean buckets that have not been taken over yet.
-    clean: Option<RecordBatch>,
-    pieces: Vec<RecordBatch>,
+    /// The old tile, whose clean buckets are taken over.
+    old: Option<TileReader>,
+    writer: TileWriter,
     gathered: Partials,
 }
 
@@ -363,9 +369,12 @@ impl<'a> LevelWriter<'a> {
             let span = level.span.span(start_us, self.shape.calendar(self.level))?;
             self.open = Some(self.open(span)?);
         }
+        self.take_over(start_us)?;
         if let Some(open) = &mut self.open {
-            open.take_over(start_us)?;
             open.gathered.bucket(start_us, partials)?;
+            if open.gathered.len() >= GATHERED_BUCKETS {
+                flush(&mut open.gathered, &mut open.writer, &self.dir)?;
+            }
         }
         self.buckets += 1;
         Ok(())
@@ -373,54 +382,69 @@ impl<'a> LevelWriter<'a> {
 
     /// Begins the tile of a span with what is clean of the old one.
     fn open(&mut self, span: Range<i64>) -> Result<Open, Failure> {
-        let clean = match self.pending.remove(&span.start) {
-            None => None,
+        let old = match self.pending.remove(&span.start) {
+            // Nothing of it is clean, so that it need not be whole.
             Some(tile)
                 if self
                     .dirty
                     .iter()
                     .any(|dirty| dirty.start <= tile.min_us && tile.max_us < dirty.end) =>
             {
-                // Nothing of it is clean, so that it need not be whole.
                 None
             }
             Some(tile) => {
-                let rows = tile_file::read(&self.dir, &tile, &self.shape.schema);
-                let rows = rows.map_err(|problem| {
-                    let damage = Damage { level: self.level, span_start_us: span.start };
-                    Failure::Damaged(damage, problem)
-                })?;
-                let mut from = i64::MIN;
-                let mut clean = Vec::new();
-                for dirty in self.dirty {
-                    clean.push(within(&rows, &(from..dirty.start)));
-                    from = dirty.end;
-                }
-                clean.push(within(&rows, &(from..i64::MAX)));
-                Some(concat(&self.shape.schema, &clean)?)
+                let old = TileReader::open(&self.dir, &tile, &self.shape.schema);
+                let damage = Damage { level: self.level, span_start_us: span.start };
+                Some(old.map_err(|problem| Failure::Damaged(damage, problem))?)
             }
+            None => None,
         };
+        let stem = name_of(span.start, self.shape.calendar(self.level))?;
+        let about =
+            format!("{} {} {}", self.shape.key, self.shape.levels[self.level].resolution, stem);
+        let writer = TileWriter::new(&self.dir, stem, about, &self.shape.schema);
         let gathered = Partials::new(Arc::clone(&self.shape.columns));
-        Ok(Open { span, clean, pieces: Vec::new(), gathered })
+        Ok(Open { span, old, writer, gathered })
+    }
+
+    /// Takes over the clean buckets that begin before `until`.
+    fn take_over(&mut self, until: i64) -> Result<(), Failure> {
+        let Some(Open { span, old, writer, gathered }) = &mut self.open else { return Ok(()) };
+        let Some(reader) = old else { return Ok(()) };
+        let damage = Damage { level: self.level, span_start_us: span.start };
+        let damaged = |problem| Failure::Damaged(damage, problem);
+        while let Some(batch) = reader.before(until).map_err(damaged)? {
+            let mut from = i64::MIN;
+            let dirty = self.dirty.iter().map(|dirty| (dirty.start, dirty.end));
+            for (start, end) in dirty.chain([(i64::MAX, i64::MAX)]) {
+                let clean = within(&batch, &(from..start));
+                from = end;
+                if clean.num_rows() > 0 {
+                    flush(gathered, writer, &self.dir)?;
+                    writer.write(clean).map_err(|source| cache_failure(&self.dir, source))?;
+                }
+            }
+        }
+        if reader.is_done() {
+            *old = None;
+        }
+        Ok(())
     }
 
     /// Writes the tile that is open; one without buckets is gone.
     fn close(&mut self) -> Result<(), Failure> {
+        self.take_over(i64::MAX)?;
         let Some(mut open) = self.open.take() else { return Ok(()) };
-        open.take_over(i64::MAX)?;
-        open.flush()?;
-        let rows = concat(&self.shape.schema, &open.pieces)?;
-        if rows.num_rows() == 0 {
-            self.spans.remove(&open.span.start);
-            return Ok(());
+        flush(&mut open.gathered, &mut open.writer, &self.dir)?;
+        match open.writer.finish().map_err(|source| cache_failure(&self.dir, source))? {
+            Some(tile) => {
+                self.spans.insert(open.span.start, tile);
+                self.written += 1;
+            }
+            None => {
+                self.spans.remove(&open.span.start);
+            }
         }
-        let stem = name_of(open.span.start, self.shape.calendar(self.level))?;
-        let about =
-            format!("{} {} {}", self.shape.key, self.shape.levels[self.level].resolution, stem);
-        let tile = tile_file::write(&self.dir, &stem, &about, &rows)
-            .map_err(|source| cache_failure(&self.dir, source))?;
-        self.spans.insert(open.span.start, tile);
-        self.written += 1;
         Ok(())
     }
 
@@ -452,32 +476,12 @@ impl BucketSink for LevelWriter<'_> {
     }
 }
 
-impl Open {
-    /// Takes over the clean buckets that begin before `until`.
-    fn take_over(&mut self, until: i64) -> Result<()> {
-        let Some(clean) = &self.clean else { return Ok(()) };
-        let before = within(clean, &(i64::MIN..until));
-        if before.num_rows() == 0 {
-            return Ok(());
-        }
-        let rest = clean.slice(before.num_rows(), clean.num_rows() - before.num_rows());
-        self.clean = (rest.num_rows() > 0).then_some(rest);
-        self.flush()?;
-        self.pieces.push(before);
-        Ok(())
+/// Writes the buckets that were gathered.
+fn flush(gathered: &mut Partials, writer: &mut TileWriter, dir: &Path) -> Result<(), Failure> {
+    if gathered.len() > 0 {
+        writer.write(gathered.take()?).map_err(|source| cache_failure(dir, source))?;
     }
-
-    fn flush(&mut self) -> Result<()> {
-        if self.gathered.len() > 0 {
-            self.pieces.push(self.gathered.take()?);
-        }
-        Ok(())
-    }
-}
-
-fn concat(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch> {
-    let all = concat_batches(schema, batches);
-    Ok(all.map_err(datafusion::error::DataFusionError::from)?)
+    Ok(())
 }
 
 pub(crate) fn cache_failure(path: &Path, source: std::io::Error) -> Failure {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions,
+    ArrayRef, AsArray, BinaryArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions,
     TimestampMicrosecondArray,
 };
 use arrow::datatypes::{
@@ -15,8 +15,8 @@ use datafusion::error::DataFusionError;
 use jiff::tz::TimeZone;
 use query::UNIT_KEY;
 
-use super::config::{AggregationType, TemporalReduceConfig};
-use super::partial::{Keeps, Reduced};
+use super::config::{Aggregation, AggregationType, TemporalReduceConfig};
+use super::partial::{Keeps, Reduced, SKETCH, sketch_at};
 use super::resolution::{Resolution, zone_name};
 use crate::column_glob::ColumnGlob;
 use crate::{Error, Result};
@@ -35,12 +35,42 @@ pub(crate) struct Columns {
     outputs: Vec<Output>,
 }
 
+/// What is made of a column: an aggregation, and which quantile that is.
+#[derive(Clone, Copy, Debug)]
+struct Made {
+    kind: AggregationType,
+    q: f64,
+}
+
+impl Made {
+    fn all_of(aggregation: &Aggregation) -> Vec<Self> {
+        let kind = aggregation.r#type;
+        match &aggregation.q {
+            Some(wanted) => wanted.iter().map(|&q| Self { kind, q }).collect(),
+            None => vec![Self { kind, q: 0.0 }],
+        }
+    }
+
+    /// What its column's name ends in.
+    fn name(self) -> String {
+        match self.kind {
+            AggregationType::Quantile => format!("q{}", self.q),
+            kind => kind.as_str().to_owned(),
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Output {
-    aggregation: AggregationType,
+    made: Made,
     /// The column's name.
     column: String,
     field: FieldRef,
+}
+
+/// Whether a column says of another's readings how good they are.
+fn is_flag(name: &str, schema: &Schema) -> bool {
+    name.strip_suffix(".flag").is_some_and(|of| schema.field_with_name(of).is_ok())
 }
 
 impl Columns {
@@ -48,13 +78,15 @@ impl Columns {
     pub(crate) fn of(config: &TemporalReduceConfig, schema: &Schema, time: &str) -> Result<Self> {
         let names = || schema.fields().iter().map(|field| field.name().as_str());
         // By column, in the order of the input; within one as declared.
-        let mut wanted: BTreeMap<usize, Vec<AggregationType>> = BTreeMap::new();
+        let mut wanted: BTreeMap<usize, Vec<Made>> = BTreeMap::new();
         for aggregation in &config.aggregations {
-            let kind = aggregation.r#type;
+            let (kind, made) = (aggregation.r#type, Made::all_of(aggregation));
             let Some(patterns) = &aggregation.columns else {
                 for (at, field) in schema.fields().iter().enumerate() {
-                    if field.data_type().is_numeric() && field.name() != time {
-                        wanted.entry(at).or_default().push(kind);
+                    let is_reading = field.name() != time
+                        && (config.exclude_flags.is_empty() || !is_flag(field.name(), schema));
+                    if field.data_type().is_numeric() && is_reading {
+                        wanted.entry(at).or_default().extend(&made);
                     }
                 }
                 continue;
@@ -82,7 +114,7 @@ impl Columns {
                 }
             }
             for (at, _) in matched.iter().enumerate().filter(|(_, matched)| **matched) {
-                wanted.entry(at).or_default().push(kind);
+                wanted.entry(at).or_default().extend(&made);
             }
         }
 
@@ -90,14 +122,14 @@ impl Columns {
         let mut outputs: Vec<Output> = Vec::new();
         let mut taken: HashMap<String, String> = HashMap::new();
         taken.insert(time.to_owned(), format!("column `{time}`"));
-        for (at, kinds) in wanted {
+        for (at, all) in wanted {
             let field = schema.field(at);
             let mut keeps = Keeps::default();
-            for kind in kinds {
-                keeps = keeps.with(kind);
-                let output = output(field, kind);
+            for made in all {
+                keeps = keeps.with(made.kind);
+                let output = output(field, made);
                 let name = output.field.name().clone();
-                let by = format!("`{}` of column `{}`", kind.as_str(), field.name());
+                let by = format!("`{}` of column `{}`", made.name(), field.name());
                 if let Some(first) = taken.insert(name.clone(), by.clone()) {
                     return Err(Error::NameTwice { name, first, second: by });
                 }
@@ -158,15 +190,19 @@ impl Keeps {
                 self.sum = true;
                 self.m2 = true;
             }
+            AggregationType::Quantile => {
+                (self.min, self.max) = (true, true);
+                self.sketch = true;
+            }
         }
         self
     }
 }
 
-fn output(input: &Field, aggregation: AggregationType) -> Output {
-    let name = format!("{}.{}", input.name(), aggregation.as_str());
+fn output(input: &Field, made: Made) -> Output {
+    let (aggregation, name) = (made.kind, format!("{}.{}", input.name(), made.name()));
     let mut metadata: HashMap<String, String> = HashMap::new();
-    metadata.insert(AGGREGATION_KEY.to_owned(), aggregation.as_str().to_owned());
+    metadata.insert(AGGREGATION_KEY.to_owned(), made.name());
     let field = if aggregation == AggregationType::Count {
         Field::new(name, DataType::Int64, false)
     } else {
@@ -178,7 +214,7 @@ fn output(input: &Field, aggregation: AggregationType) -> Output {
         Field::new(name, DataType::Float64, true)
     };
     let field = Arc::new(field.with_metadata(metadata));
-    Output { aggregation, column: input.name().clone(), field }
+    Output { made, column: input.name().clone(), field }
 }
 
 impl Output {
@@ -192,7 +228,7 @@ impl Output {
         };
         let numbers = |part: &str| kept(part).as_primitive::<Float64Type>();
         let counts = || kept("count").as_primitive::<Int64Type>();
-        match self.aggregation {
+        match self.made.kind {
             AggregationType::Count => Arc::clone(kept("count")),
             AggregationType::Sum => Arc::clone(kept("sum")),
             AggregationType::Min => Arc::clone(kept("min")),
@@ -205,6 +241,10 @@ impl Output {
             AggregationType::Stddev => quotients(numbers("m2"), counts(), |m2, count| {
                 (count > 1.0).then(|| (m2 / (count - 1.0)).sqrt())
             }),
+            AggregationType::Quantile => {
+                let sketches = kept(SKETCH).as_binary::<i32>();
+                quantiles(self.made.q, sketches, numbers("min"), numbers("max"))
+            }
         }
     }
 }
@@ -217,6 +257,20 @@ fn quotients(
 ) -> ArrayRef {
     let values = numbers.iter().zip(counts.values()).map(|(number, &count)| {
         number.and_then(|number| of(number, count as f64)).filter(|value| value.is_finite())
+    });
+    Arc::new(Float64Array::from_iter(values))
+}
+
+/// A quantile of each sketch.
+fn quantiles(
+    q: f64,
+    sketches: &BinaryArray,
+    least: &Float64Array,
+    greatest: &Float64Array,
+) -> ArrayRef {
+    let values = least.iter().zip(greatest).enumerate().map(|(row, (least, greatest))| {
+        let (least, greatest) = (least?, greatest?);
+        sketch_at(sketches, row)?.quantile(q, least, greatest)
     });
     Arc::new(Float64Array::from_iter(values))
 }

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::resolution::{Level, Resolution, levels};
 use crate::column_glob::ColumnGlob;
-use crate::{Error, Result};
+use crate::transform::{self, TransformRef};
+use crate::{Error, Result, input};
 
 /// The configuration of `temporal-reduce`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub(crate) struct TemporalReduceConfig {
     pub(crate) aggregations: Vec<Aggregation>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) exclude_flags: Vec<u8>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) transforms: Vec<TransformRef>,
 }
 
 /// One aggregation of some columns.
@@ -34,6 +37,9 @@ pub(crate) struct Aggregation {
     pub(crate) r#type: AggregationType,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) columns: Option<Vec<String>>,
+    /// Of quantiles: which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) q: Option<Vec<f64>>,
 }
 
 /// What is made of the readings of a bucket.
@@ -48,14 +54,42 @@ pub(crate) enum AggregationType {
     First,
     Last,
     Stddev,
+    Quantile,
 }
 
 impl AggregationType {
-    pub(crate) const NAMES: [&'static str; 8] =
-        ["count", "sum", "avg", "min", "max", "first", "last", "stddev"];
+    pub(crate) const NAMES: [&'static str; 9] =
+        ["count", "sum", "avg", "min", "max", "first", "last", "stddev", "quantile"];
 
     pub(crate) const fn as_str(self) -> &'static str {
         Self::NAMES[self as usize]
+    }
+}
+
+impl Aggregation {
+    /// Which quantiles it asks for goes with its type.
+    fn check(&self, config: &Config, at: &str) -> std::result::Result<(), ConfigError> {
+        let wanted = match (self.r#type, self.q.as_deref()) {
+            (AggregationType::Quantile, None | Some([])) => {
+                let what = "names no quantile: say `q: [0.5, 0.95]`";
+                return Err(config.complaint(at, what));
+            }
+            (AggregationType::Quantile, Some(wanted)) => wanted,
+            (_, None) => return Ok(()),
+            (_, Some(_)) => {
+                return Err(config.complaint(&format!("{at}.q"), "is for `type: quantile`"));
+            }
+        };
+        for (nth, q) in wanted.iter().enumerate() {
+            let at = format!("{at}.q[{nth}]");
+            if !(0.0..=1.0).contains(q) {
+                return Err(config.complaint(&at, "lies outside 0 to 1"));
+            }
+            if wanted[..nth].contains(q) {
+                return Err(config.complaint(&at, format!("{q} is there already")));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -72,6 +106,11 @@ impl TemporalReduceConfig {
                 "columns",
                 Schema::list(Schema::text()),
                 "Names or patterns of columns; without, every numeric column",
+            ),
+            Field::optional(
+                "q",
+                Schema::list(Schema::number()),
+                "Of `quantile`: which, from 0 to 1; 0.5 is the median",
             ),
         ]);
         Schema::object([
@@ -106,6 +145,7 @@ impl TemporalReduceConfig {
                 Schema::list(Schema::integer()),
                 "Readings whose column `NAME.flag` has one of these values are left out",
             ),
+            transform::field("What each series goes through first"),
         ])
     }
 
@@ -117,11 +157,8 @@ impl TemporalReduceConfig {
                 return Err(config.complaint(at, "is empty"));
             }
         }
-        if !self.in_pattern.starts_with('/') {
-            return Err(
-                config.complaint("in_pattern", "is no path of the pond: it begins with `/`")
-            );
-        }
+        input::check(&self.in_pattern)
+            .map_err(|error| config.complaint("in_pattern", error.to_string()))?;
         if self.resolutions.is_empty() {
             return Err(config.complaint("resolutions", "is empty: name one, such as `1h`"));
         }
@@ -138,6 +175,7 @@ impl TemporalReduceConfig {
             return Err(config.complaint("aggregations", what));
         }
         for (at, aggregation) in self.aggregations.iter().enumerate() {
+            aggregation.check(config, &format!("aggregations[{at}]"))?;
             for (column, pattern) in aggregation.columns.iter().flatten().enumerate() {
                 ColumnGlob::parse(pattern).map_err(|error| {
                     let at = format!("aggregations[{at}].columns[{column}]");
@@ -171,6 +209,7 @@ impl TemporalReduceConfig {
             "resolutions": self.resolutions,
             "aggregations": self.aggregations,
             "exclude_flags": self.exclude_flags,
+            "transforms": self.transforms,
         });
         meaning.to_string()
     }

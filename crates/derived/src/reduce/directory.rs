@@ -8,6 +8,7 @@ use tinyfs::{EntryType, Glob, GlobOptions, Name, NodePath};
 
 use super::config::TemporalReduceConfig;
 use super::series::{REDUCED_SERIES, ReducedSeriesConfig};
+use crate::input::Input;
 use crate::{Error, Result};
 
 /// The factory of directories below a reduction's own.
@@ -35,8 +36,9 @@ pub(crate) struct Out {
 pub(crate) async fn outs(look: &Look, config: &TemporalReduceConfig) -> Result<Vec<Out>> {
     let mut outs = Vec::new();
     let mut taken: BTreeMap<Vec<String>, String> = BTreeMap::new();
-    for (found, captures) in matches(look, &config.in_pattern).await? {
-        let path = out_path(config, &captures)?;
+    let input = Input::parse(&config.in_pattern)?;
+    for (found, captures) in matches(look, &input).await? {
+        let path = out_path(&config.out_pattern, &config.in_pattern, &captures)?;
         if let Some(first) = taken.insert(path.clone(), found.path.clone()) {
             return Err(Error::OutTwice {
                 out: path.join("/"),
@@ -44,16 +46,17 @@ pub(crate) async fn outs(look: &Look, config: &TemporalReduceConfig) -> Result<V
                 second: format!("`{}`", found.path),
             });
         }
-        outs.push(Out { path, source: found.path });
+        outs.push(Out { path, source: input.at(&found.path).to_string() });
     }
     Ok(outs)
 }
 
 /// The tables that a path or a pattern stands for, with their captures.
-async fn matches(look: &Look, pattern: &str) -> Result<Vec<(NodePath, Vec<String>)>> {
+async fn matches(look: &Look, input: &Input) -> Result<Vec<(NodePath, Vec<String>)>> {
+    let pattern = input.path();
     // What is there by this very name comes before what it matches.
     match look.fs.resolve(pattern).await {
-        Ok(found) if found.node.entry_type.is_tabular() => return Ok(vec![(found, Vec::new())]),
+        Ok(found) if input.takes(found.node.entry_type) => return Ok(vec![(found, Vec::new())]),
         Ok(found) => {
             let (path, actual) = (found.path, found.node.entry_type);
             return Err(query::Error::NotATable { path, actual }.into());
@@ -65,7 +68,7 @@ async fn matches(look: &Look, pattern: &str) -> Result<Vec<(NodePath, Vec<String
     let mut matches = look.fs.matches(Glob::parse(pattern)?, options);
     let mut found = Vec::new();
     while let Some(next) = matches.next().await? {
-        if next.path.node.entry_type.is_tabular() {
+        if input.takes(next.path.node.entry_type) {
             found.push((next.path, next.captures));
         }
     }
@@ -73,11 +76,14 @@ async fn matches(look: &Look, pattern: &str) -> Result<Vec<(NodePath, Vec<String
 }
 
 /// `$0` is the first capture, `$$` a dollar; slashes make directories.
-fn out_path(config: &TemporalReduceConfig, captures: &[String]) -> Result<Vec<String>> {
+pub(crate) fn out_path(
+    out_pattern: &str,
+    in_pattern: &str,
+    captures: &[String],
+) -> Result<Vec<String>> {
     let mut text = String::new();
-    let bad =
-        |out: &str| Error::OutPath { out: out.to_owned(), pattern: config.in_pattern.clone() };
-    let mut rest = config.out_pattern.as_str();
+    let bad = |out: &str| Error::OutPath { out: out.to_owned(), pattern: in_pattern.to_owned() };
+    let mut rest = out_pattern;
     while let Some((before, after)) = rest.split_once('$') {
         text.push_str(before);
         if let Some(after) = after.strip_prefix('$') {
@@ -88,9 +94,9 @@ fn out_path(config: &TemporalReduceConfig, captures: &[String]) -> Result<Vec<St
         let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let capture = after[..digits].parse::<usize>().ok().and_then(|at| captures.get(at));
         let missing = || Error::NoWildcard {
-            out: config.out_pattern.clone(),
+            out: out_pattern.to_owned(),
             at: after[..digits].to_owned(),
-            pattern: config.in_pattern.clone(),
+            pattern: in_pattern.to_owned(),
             wildcards: captures.len(),
         };
         text.push_str(capture.ok_or_else(missing)?);
@@ -164,17 +170,8 @@ mod tests {
     use super::*;
 
     fn path(out_pattern: &str, captures: &[&str]) -> Result<Vec<String>> {
-        let config = TemporalReduceConfig {
-            in_pattern: "/*/*.series".into(),
-            out_pattern: out_pattern.into(),
-            time_column: None,
-            time_zone: None,
-            resolutions: Vec::new(),
-            aggregations: Vec::new(),
-            exclude_flags: Vec::new(),
-        };
         let captures: Vec<String> = captures.iter().map(|&text| text.to_owned()).collect();
-        out_path(&config, &captures)
+        out_path(out_pattern, "/*/*.series", &captures)
     }
 
     #[test]

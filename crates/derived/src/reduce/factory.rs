@@ -10,7 +10,7 @@ use tinyfs::EntryType;
 use super::config::TemporalReduceConfig;
 use super::directory::{REDUCED_DIRECTORY, ReducedDirectoryConfig, entries, outs};
 use super::series::{REDUCED_SERIES, ReducedSeriesConfig};
-use crate::Error;
+use crate::{Error, transform};
 
 /// Series cut into buckets of time: a directory.
 #[derive(Debug)]
@@ -43,6 +43,7 @@ impl Factory for TemporalReduce {
     fn check(&self, config: &Config) -> factory::Result<EntryType> {
         let read: TemporalReduceConfig = config.read()?;
         read.check(config)?;
+        transform::check(config, "transforms", &read.transforms)?;
         Ok(EntryType::DynamicDirectory)
     }
 

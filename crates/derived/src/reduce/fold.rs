@@ -20,6 +20,7 @@ use jiff::tz::TimeZone;
 use super::exact_sum::ExactSum;
 use super::partial::{Keeps, Partial, PartialRows, Reduced};
 use super::resolution::Resolution;
+use super::sketch::Sketch;
 use crate::Result;
 
 /// Takes buckets, ascending.
@@ -137,6 +138,7 @@ struct Gathering {
     so_far: Partial,
     sum: ExactSum,
     squares: ExactSum,
+    sketch: Sketch,
     from_children: bool,
 }
 
@@ -167,6 +169,9 @@ impl Gathering {
         if keeps.m2 {
             self.squares.add_square(value);
         }
+        if keeps.sketch {
+            self.sketch.add(value);
+        }
         self.extremes(&Partial {
             count: 1,
             min: value,
@@ -193,6 +198,9 @@ impl Gathering {
         }
         if keeps.sum {
             self.sum.add(child.sum);
+        }
+        if let Some(sketch) = child.sketch.as_ref().filter(|_| keeps.sketch) {
+            self.sketch.merge(sketch);
         }
         self.extremes(child);
         self.so_far.count += child.count;
@@ -242,6 +250,9 @@ impl Gathering {
                 *reading = (0, 0.0);
             }
         }
+        if keeps.sketch && partial.count > 0 {
+            partial.sketch = Some(Box::new(std::mem::take(&mut self.sketch)));
+        }
         self.sum.clear();
         self.squares.clear();
         self.from_children = false;
@@ -288,14 +299,22 @@ mod tests {
 
     use super::*;
 
-    const ALL: Keeps = Keeps { sum: true, m2: true, min: true, max: true, first: true, last: true };
+    const ALL: Keeps = Keeps {
+        sum: true,
+        m2: true,
+        min: true,
+        max: true,
+        first: true,
+        last: true,
+        sketch: true,
+    };
 
     #[derive(Default)]
     struct Seen(Vec<(i64, Partial)>);
 
     impl BucketSink for Seen {
         fn bucket(&mut self, start_us: i64, partials: &[Partial]) -> Result<()> {
-            self.0.push((start_us, partials[0]));
+            self.0.push((start_us, partials[0].clone()));
             Ok(())
         }
     }

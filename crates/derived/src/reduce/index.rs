@@ -7,7 +7,7 @@
 //! Always true: an index that can not be read, or is of another format, counts
 //! as none; then all is made again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::io::Write;
@@ -19,7 +19,8 @@ use super::partial::Reduced;
 use super::tile_file::Tile;
 use crate::changes::Stamp;
 
-const FILE: &str = "index.json";
+/// The index's name.
+pub(crate) const FILE: &str = "index.json";
 /// Changes when the files of the cache do.
 const FORMAT: u32 = 1;
 /// What was replaced is kept for so long, for readers of an older index.
@@ -81,6 +82,16 @@ impl Index {
     /// The tiles of a resolution.
     pub(crate) fn spans(&self, resolution: &str) -> Spans {
         self.tiles.get(resolution).cloned().unwrap_or_default()
+    }
+
+    /// All files of the source's directory that are in use: the index itself,
+    /// its tiles, and those that it still keeps for readers of an older one.
+    pub(crate) fn files(&self) -> BTreeSet<String> {
+        let tiles = self.tiles.iter().flat_map(|(resolution, spans)| {
+            spans.values().map(move |tile| format!("{resolution}/{}", tile.file))
+        });
+        let retired = self.retired.iter().map(|retired| retired.file.clone());
+        tiles.chain(retired).chain([FILE.to_owned()]).collect()
     }
 
     /// Puts `spans` in place of a resolution's tiles.

@@ -2,9 +2,10 @@
 //!
 //! - [`resolution`], [`calendar`]: widths of time, what folds from what, and
 //!   what lies in one tile.
-//! - [`exact_sum`], [`partial`], [`fold`]: the numbers.
-//! - [`build`], [`tile_file`], [`index`], [`tiles`]: making and keeping them.
-//! - [`columns`], [`table`], [`direct`]: reading them.
+//! - [`exact_sum`], [`sketch`], [`partial`], [`fold`]: the numbers.
+//! - [`build`], [`tile_file`], [`index`], [`tiles`], [`sweep`]: making and
+//!   keeping them.
+//! - [`columns`], [`table`], [`direct`], [`rounded`]: reading them.
 //! - [`config`], [`directory`], [`series`], [`factory`]: the nodes of a pond.
 //!
 //! Always true: every number of a bucket is a function of the set of rows in
@@ -26,12 +27,20 @@ mod partial;
 mod pond_rows;
 mod refresh;
 mod resolution;
+mod rounded;
 mod rows;
 mod series;
+mod sketch;
+mod sweep;
 mod table;
 mod tile_file;
 mod tiles;
 
+pub(crate) use build::{ALWAYS, joined};
+pub(crate) use directory::out_path;
 pub(crate) use factory::{ReducedDirectory, ReducedSeriesFactory, TemporalReduce};
+pub(crate) use rounded::ReducedTiles;
 pub(crate) use series::ReducedSeries;
+pub(crate) use tile_file::Tile;
+pub use sweep::Swept;
 pub use tiles::Tiles;

@@ -24,6 +24,7 @@ use super::partial::{Keeps, Partial, PartialRows, Reduced};
 use super::pond_rows::row_schema;
 use super::resolution::{Resolution, levels};
 use super::rows::RowSource;
+use super::sketch::Sketch;
 use super::tiles::{Refreshed, Source, Tiles};
 use crate::changes::{Changed, Stamp};
 use crate::{Place, Result};
@@ -128,7 +129,8 @@ fn shape() -> Shape {
     let zone = TimeZone::get("America/Los_Angeles").unwrap();
     let resolutions: Vec<Resolution> =
         RESOLUTIONS.iter().map(|text| Resolution::parse(text).unwrap()).collect();
-    let keeps = Keeps { sum: true, m2: true, min: true, max: true, first: true, last: true };
+    let keeps =
+        Keeps { sum: true, m2: true, min: true, max: true, first: true, last: true, sketch: true };
     let columns: Arc<[Reduced]> = Arc::new([Reduced { name: "v".into(), keeps }]);
     Shape::new(levels(&resolutions, &zone).unwrap(), columns, zone, "key".into())
 }
@@ -240,7 +242,7 @@ fn read(batch: &RecordBatch, columns: &[Reduced], into: &mut Vec<(i64, Partial)>
     let mut partials = Vec::new();
     for (row, &start) in rows.times().iter().enumerate() {
         rows.read(row, &mut partials);
-        into.push((start, partials[0]));
+        into.push((start, partials[0].clone()));
     }
 }
 
@@ -276,6 +278,9 @@ fn check(level: usize, buckets: &[(i64, Partial)], naive: &BTreeMap<i64, Vec<Row
         assert_eq!(partial.max, readings.iter().max_by(by_value).unwrap().1);
         assert_eq!(&partial.first, readings.iter().min_by(by_time).unwrap());
         assert_eq!(&partial.last, readings.iter().max_by(by_time).unwrap());
+        let mut sketch = Sketch::default();
+        readings.iter().for_each(|reading| sketch.add(reading.1));
+        assert_eq!(partial.sketch.as_deref(), Some(&sketch));
     }
 }
 

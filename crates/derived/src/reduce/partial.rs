@@ -11,21 +11,26 @@
 //! | `C.min`, `C.max` | float64 | |
 //! | `C.first`, `C.last` | float64 | at the least and the greatest time |
 //! | `C.first_time`, `C.last_time` | int64 | those times |
+//! | `C.sketch` | binary | of which quantiles are told |
 //!
 //! Always true: where there is no reading all but the count are null; a column
 //! has only what its aggregations need.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Float64Array, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use super::fold::BucketSink;
+use super::sketch::Sketch;
 use crate::Result;
 
 /// The name of a tile's column of times.
 pub(crate) const TIME: &str = "time";
+
+/// What a tile's columns of sketches end in.
+pub(crate) const SKETCH: &str = "sketch";
 
 /// A column that is reduced, and what is kept of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,10 +51,13 @@ pub(crate) struct Keeps {
     pub(crate) max: bool,
     pub(crate) first: bool,
     pub(crate) last: bool,
+    /// Needs min and max too.
+    #[serde(default)]
+    pub(crate) sketch: bool,
 }
 
 /// One column of one bucket. What is not kept, or of no reading, is zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Partial {
     pub(crate) count: u64,
     pub(crate) sum: f64,
@@ -60,6 +68,7 @@ pub(crate) struct Partial {
     pub(crate) first: (i64, f64),
     /// Time and value.
     pub(crate) last: (i64, f64),
+    pub(crate) sketch: Option<Box<Sketch>>,
 }
 
 /// The schema of tiles of these columns.
@@ -79,6 +88,9 @@ pub(crate) fn schema(columns: &[Reduced]) -> SchemaRef {
             if kept {
                 field(part, DataType::Int64, true);
             }
+        }
+        if keeps.sketch {
+            field(SKETCH, DataType::Binary, true);
         }
     }
     Arc::new(Schema::new(fields))
@@ -118,6 +130,7 @@ struct Gathered {
     numbers: [Vec<Option<f64>>; 6],
     /// As [`Keeps::times`].
     times: [Vec<Option<i64>>; 2],
+    sketches: Vec<Option<Vec<u8>>>,
 }
 
 impl Partials {
@@ -147,6 +160,10 @@ impl Partials {
                 if *kept {
                     arrays.push(Arc::new(Int64Array::from(std::mem::take(times))));
                 }
+            }
+            if column.keeps.sketch {
+                let sketches = std::mem::take(&mut gathered.sketches);
+                arrays.push(Arc::new(BinaryArray::from_iter(sketches)));
             }
         }
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays);
@@ -182,6 +199,9 @@ impl BucketSink for Partials {
                     gathered.times[at].push(any.then_some(times[at]));
                 }
             }
+            if column.keeps.sketch {
+                gathered.sketches.push(partial.sketch.as_ref().map(|sketch| sketch.to_bytes()));
+            }
         }
         Ok(())
     }
@@ -199,6 +219,7 @@ struct PartialColumn<'a> {
     counts: &'a Int64Array,
     numbers: [Option<&'a Float64Array>; 6],
     times: [Option<&'a Int64Array>; 2],
+    sketches: Option<&'a BinaryArray>,
 }
 
 impl<'a> PartialRows<'a> {
@@ -219,7 +240,9 @@ impl<'a> PartialRows<'a> {
                         .and_then(|array| array.as_primitive_opt::<Float64Type>())
                 });
                 let times = column.keeps.times().map(|(_, kept)| int(next_if(kept, &mut next)));
-                Some(PartialColumn { counts, numbers, times })
+                let sketches = next_if(column.keeps.sketch, &mut next);
+                let sketches = sketches.and_then(|array| array.as_binary_opt::<i32>());
+                Some(PartialColumn { counts, numbers, times, sketches })
             })
             .collect();
         match times.zip(columns) {
@@ -254,6 +277,7 @@ impl<'a> PartialRows<'a> {
                 max: number(3),
                 first: (time(0), number(4)),
                 last: (time(1), number(5)),
+                sketch: column.sketches.and_then(|array| sketch_at(array, row)).map(Box::new),
             });
         }
     }
@@ -264,4 +288,16 @@ fn next_if<'a>(
     next: &mut impl FnMut() -> Option<&'a dyn Array>,
 ) -> Option<&'a dyn Array> {
     if kept { next() } else { None }
+}
+
+/// The sketch of a tile's bucket; `None` of a bucket without a reading. A tile
+/// is read only when it has the hash with which it was written.
+pub(crate) fn sketch_at(array: &BinaryArray, row: usize) -> Option<Sketch> {
+    if array.is_null(row) {
+        return None;
+    }
+    match Sketch::from_bytes(array.value(row)) {
+        Some(sketch) => Some(sketch),
+        None => unreachable!("a tile that is whole holds the sketches that were written"),
+    }
 }

@@ -9,140 +9,24 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type, Schema, TimeUnit};
-use arrow::error::ArrowError;
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::{DataType, Schema};
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::datasource::provider_as_source;
-use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast as cast_to, col, lit, when};
+use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use futures::StreamExt;
-use query::Lineage;
-use tinyfs::{Store, TimeUnit as Declared};
+use query::{Lineage, Runner};
+use tinyfs::Store;
 
-use super::build::ALWAYS;
 use super::partial::{Reduced, TIME};
 use super::rows::RowSource;
 use crate::changes::{self, Changed, Stamp};
+use crate::time_column::{INPUT, TimeColumn};
 use crate::{Error, Result};
-
-/// What the input is called in plans.
-const INPUT: &str = "input";
-
-/// The column of times.
-#[derive(Clone, Debug)]
-pub(crate) struct TimeColumn {
-    pub(crate) name: String,
-    data_type: DataType,
-    /// The unit of an integer.
-    declared: Option<Declared>,
-}
-
-impl TimeColumn {
-    /// The column `name` of `schema`; an integer is in the `declared` unit.
-    pub(crate) fn of(schema: &Schema, name: &str, declared: Option<Declared>) -> Result<Self> {
-        let Ok(field) = schema.field_with_name(name) else {
-            let names = schema.fields().iter().map(|field| field.name().as_str());
-            return Err(crate::column_glob::no_column(name, names));
-        };
-        let data_type = field.data_type().clone();
-        let is_time = match &data_type {
-            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => true,
-            other => other.is_integer() && declared.is_some(),
-        };
-        if !is_time {
-            return Err(Error::NotTime { column: name.to_owned(), actual: data_type.to_string() });
-        }
-        let declared = declared.filter(|_| data_type.is_integer());
-        Ok(Self { name: name.to_owned(), data_type, declared })
-    }
-
-    fn column(&self) -> Expr {
-        col(Column::new(Some(INPUT), &self.name))
-    }
-
-    /// Its values as microseconds, rounded down.
-    fn us(&self, times: &ArrayRef) -> std::result::Result<ArrayRef, ArrowError> {
-        let units = cast(times, &DataType::Int64)?;
-        let units = units.as_primitive::<Int64Type>();
-        let coarse = |us_per_unit: i64| {
-            units.try_unary::<_, Int64Type, ArrowError>(|units| {
-                units.checked_mul(us_per_unit).ok_or_else(|| {
-                    ArrowError::ComputeError(format!("{units} is no time that a calendar holds"))
-                })
-            })
-        };
-        let us = match (&self.data_type, self.declared) {
-            (DataType::Date32, _) => coarse(86_400_000_000)?,
-            (DataType::Timestamp(TimeUnit::Second, _), _) | (_, Some(Declared::Second)) => {
-                coarse(1_000_000)?
-            }
-            (DataType::Timestamp(TimeUnit::Millisecond, _) | DataType::Date64, _)
-            | (_, Some(Declared::Millisecond)) => coarse(1_000)?,
-            (DataType::Timestamp(TimeUnit::Nanosecond, _), _) | (_, Some(Declared::Nanosecond)) => {
-                units.unary::<_, Int64Type>(|units| units.div_euclid(1_000))
-            }
-            _ => units.clone(),
-        };
-        Ok(Arc::new(us))
-    }
-
-    /// The first of its values that is not before `us`; `None` where the type
-    /// holds none that far, so that every value is on the near side.
-    fn from(&self, us: i64) -> Option<Expr> {
-        let coarse = |per_unit: i64| {
-            us.div_euclid(per_unit).checked_add(i64::from(us.rem_euclid(per_unit) != 0))
-        };
-        let fine = |per_us: i64| us.checked_mul(per_us);
-        let value = match &self.data_type {
-            DataType::Timestamp(unit, zone) => {
-                let zone = zone.clone();
-                match unit {
-                    TimeUnit::Second => {
-                        ScalarValue::TimestampSecond(Some(coarse(1_000_000)?), zone)
-                    }
-                    TimeUnit::Millisecond => {
-                        ScalarValue::TimestampMillisecond(Some(coarse(1_000)?), zone)
-                    }
-                    TimeUnit::Microsecond => ScalarValue::TimestampMicrosecond(Some(us), zone),
-                    TimeUnit::Nanosecond => {
-                        ScalarValue::TimestampNanosecond(Some(fine(1_000)?), zone)
-                    }
-                }
-            }
-            DataType::Date32 => {
-                ScalarValue::Date32(Some(i32::try_from(coarse(86_400_000_000)?).ok()?))
-            }
-            DataType::Date64 => ScalarValue::Date64(Some(coarse(1_000)?)),
-            other => {
-                let units = match self.declared {
-                    Some(Declared::Second) => coarse(1_000_000)?,
-                    Some(Declared::Millisecond) => coarse(1_000)?,
-                    Some(Declared::Nanosecond) => fine(1_000)?,
-                    Some(Declared::Microsecond) | None => us,
-                };
-                ScalarValue::Int64(Some(units)).cast_to(other).ok()?
-            }
-        };
-        Some(lit(value))
-    }
-
-    fn within(&self, range: &Range<i64>) -> Option<Expr> {
-        let from = (range.start != ALWAYS.start).then(|| self.from(range.start)).flatten();
-        let to = (range.end != ALWAYS.end).then(|| self.from(range.end)).flatten();
-        let from = from.map(|from| self.column().gt_eq(from));
-        let to = to.map(|to| self.column().lt(to));
-        match (from, to) {
-            (Some(from), Some(to)) => Some(from.and(to)),
-            (from, to) => from.or(to),
-        }
-    }
-}
 
 /// The rows of a table.
 pub(crate) struct PondRows {
@@ -152,7 +36,7 @@ pub(crate) struct PondRows {
     pub(crate) exclude_flags: Vec<u8>,
     pub(crate) lineage: Arc<Lineage>,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) state: SessionState,
+    pub(crate) runner: Runner,
     pub(crate) path: String,
 }
 
@@ -210,8 +94,7 @@ impl RowSource for PondRows {
         // the column itself, whose order may be declared.
         let time = col(Column::new_unqualified(TIME));
         let plan = plan.project(columns)?.sort([time.sort(true, true)])?.build()?;
-        let plan = self.state.create_physical_plan(&plan).await?;
-        let stream = execute_stream(plan, self.state.task_ctx())?;
+        let stream = self.runner.run(plan).await?.stream;
         let schema = Arc::new(row_schema(self.columns.len()));
         let (time, path, as_rows) = (self.time.clone(), self.path.clone(), Arc::clone(&schema));
         let rows = stream.map(move |batch| {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use factory::Config;
 use query::{ComputedTable, Inputs, Locality};
@@ -12,12 +13,13 @@ use tinyfs::{ContentHash, NodePath};
 use super::build::Shape;
 use super::columns::Columns;
 use super::config::TemporalReduceConfig;
-use super::pond_rows::{PondRows, TimeColumn};
+use super::pond_rows::PondRows;
 use super::resolution::Resolution;
 use super::table::ReducedTable;
 use super::tiles::Source;
 use crate::computed::{Planned, Planner};
-use crate::{Derived, Error, Result, changes};
+use crate::time_column::TimeColumn;
+use crate::{Derived, Error, Result, changes, input, transform};
 
 /// The factory of what a reduction's directories hold.
 pub(crate) const REDUCED_SERIES: &str = "reduced-series";
@@ -51,7 +53,8 @@ impl Reduction {
         inputs: &Inputs,
         derived: &Derived,
     ) -> Result<Self> {
-        let input = inputs.table(path).await?;
+        let input = input::table(path, inputs, derived).await?;
+        let input = transform::apply(input, &config.transforms, inputs).await?;
         let schema = input.provider.schema();
         let name = config.time_column.as_deref().or(input.time_column.as_deref());
         let Some(name) = name else {
@@ -83,7 +86,9 @@ impl Reduction {
             exclude_flags: config.exclude_flags.clone(),
             lineage: Arc::clone(&input.lineage),
             store: Arc::clone(inputs.fs().store()),
-            state: inputs.state(),
+            // Its rows come in the order of time: pieces side by side would only
+            // be held until their turn.
+            runner: inputs.runner().in_order(),
             path: path.to_owned(),
         };
         let shape = Shape::new(levels, Arc::clone(&columns.reduced), zone, key);
@@ -93,6 +98,15 @@ impl Reduction {
             time: name.to_owned(),
             input,
         })
+    }
+}
+
+impl Reduction {
+    /// Which of its levels a resolution is, and the columns of that.
+    pub(crate) fn level(&self, resolution: &Resolution) -> Option<(usize, SchemaRef)> {
+        let (shape, width) = (&self.source.shape, resolution.width());
+        let level = shape.levels.iter().position(|level| level.resolution.width() == width)?;
+        Some((level, self.columns.schema(&self.time, resolution, &shape.zone)))
     }
 }
 
@@ -110,14 +124,12 @@ impl Planner for ReducedSeries {
     ) -> Result<Planned> {
         let config: ReducedSeriesConfig = config.read()?;
         let opened = Reduction::open(&config.source, &config.reduce, inputs, derived).await?;
+        let level = opened.level(&config.resolution);
         let Reduction { source, columns, time, input } = opened;
-        let width = config.resolution.width();
-        let level = source.shape.levels.iter().position(|level| level.resolution.width() == width);
-        let Some(level) = level else {
+        let Some((level, schema)) = level else {
             let what = format!("`{}` is no resolution of its reduction", config.resolution);
             return Err(Error::Query(query::Error::BadRequest { what }));
         };
-        let schema = columns.schema(&time, &config.resolution, &source.shape.zone);
         let table =
             ReducedTable { tiles: Arc::clone(derived.tiles()), source, level, columns, schema };
         Ok(Planned {

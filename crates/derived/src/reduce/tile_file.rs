@@ -10,29 +10,34 @@
 //! read as a whole. Below 1 MiB they are not compressed either, because an
 //! update writes one tile of each resolution and compressing would take longer
 //! than all the rest of it.
+//!
+//! Always true: a tile is written and read in pieces, and not held as a whole;
+//! before the first piece is given out all of the file is compared.
 
-use std::fs;
-use std::io;
-use std::io::Write;
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::compute::concat_batches;
+use arrow::compute::{BatchCoalescer, concat_batches};
 use arrow::datatypes::{Int64Type, SchemaRef};
-use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use serde::{Deserialize, Serialize};
-use tinyfs::ContentHash;
 
 /// From here on a tile is compressed.
 const COMPRESSED_FROM_BYTES: usize = 1 << 20;
 /// About how large a row group is.
 const ROW_GROUP_BYTES: usize = 8 << 20;
+/// About how much of a tile is handled at once, within these bounds.
+const PIECE_BYTES: usize = 1 << 20;
+const MIN_PIECE_ROWS: usize = 64;
+const MAX_PIECE_ROWS: usize = 4_096;
 
 /// A tile, as the index knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,64 +69,205 @@ pub(crate) enum TileProblem {
     Parquet(#[from] ParquetError),
 }
 
-/// Writes `rows`, of which there is at least one, into `dir` as a tile. `stem`
-/// is how its name begins, `about` what its footer says of it.
-pub(crate) fn write(dir: &Path, stem: &str, about: &str, rows: &RecordBatch) -> io::Result<Tile> {
-    let width = rows.num_columns().max(1) * 8;
-    let compression = if rows.num_rows() * width < COMPRESSED_FROM_BYTES {
-        Compression::UNCOMPRESSED
-    } else {
-        Compression::ZSTD(ZstdLevel::try_new(1).map_err(io::Error::other)?)
-    };
-    let properties = WriterProperties::builder()
-        .set_compression(compression)
-        .set_dictionary_enabled(false)
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_offset_index_disabled(true)
-        .set_max_row_group_row_count(Some((ROW_GROUP_BYTES / width).max(1_024)))
-        .set_created_by("duckpond".to_owned())
-        .set_key_value_metadata(Some(vec![KeyValue::new(
-            "duckpond.tile".to_owned(),
-            about.to_owned(),
-        )]))
-        .build();
-    let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties))
-        .map_err(io::Error::other)?;
-    writer.write(rows).map_err(io::Error::other)?;
-    let bytes = writer.into_inner().map_err(io::Error::other)?;
-
-    let hash = ContentHash::of(&bytes).to_string();
-    let file = format!("{stem}-{}.parquet", &hash[..16]);
-    let mut temporary = tempfile::NamedTempFile::new_in(dir)?;
-    temporary.write_all(&bytes)?;
-    temporary.persist(dir.join(&file)).map_err(|error| error.error)?;
-    let times = rows.column(0).as_primitive::<Int64Type>().values();
-    Ok(Tile {
-        file,
-        rows: rows.num_rows() as u64,
-        bytes: bytes.len() as u64,
-        hash,
-        min_us: times.first().copied().unwrap_or_default(),
-        max_us: times.last().copied().unwrap_or_default(),
-    })
+/// A tile under way. Its buckets come in order, in any pieces: what is written
+/// depends on the buckets alone, because they are cut into pieces anew.
+pub(crate) struct TileWriter {
+    dir: PathBuf,
+    stem: String,
+    about: String,
+    schema: SchemaRef,
+    pieces: BatchCoalescer,
+    /// What has come while it is not known whether the tile is a large one.
+    held: Vec<RecordBatch>,
+    writer: Option<ArrowWriter<Hashing>>,
+    rows: u64,
+    times: Option<(i64, i64)>,
 }
 
-/// The rows of a tile, when the file is the one that was written.
+impl TileWriter {
+    /// A tile in `dir`. `stem` is how its name begins, `about` what its footer
+    /// says of it.
+    pub(crate) fn new(dir: &Path, stem: String, about: String, schema: &SchemaRef) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            stem,
+            about,
+            schema: Arc::clone(schema),
+            pieces: BatchCoalescer::new(Arc::clone(schema), piece_rows(schema)),
+            held: Vec::new(),
+            writer: None,
+            rows: 0,
+            times: None,
+        }
+    }
+
+    /// Adds buckets.
+    pub(crate) fn write(&mut self, buckets: RecordBatch) -> io::Result<()> {
+        let times = buckets.column(0).as_primitive::<Int64Type>().values();
+        let Some((&first, &last)) = times.first().zip(times.last()) else { return Ok(()) };
+        self.times = Some((self.times.map_or(first, |(first, _)| first), last));
+        self.rows += buckets.num_rows() as u64;
+        self.pieces.push_batch(buckets).map_err(io::Error::other)?;
+        self.write_pieces()
+    }
+
+    fn write_pieces(&mut self) -> io::Result<()> {
+        while let Some(piece) = self.pieces.next_completed_batch() {
+            match &mut self.writer {
+                Some(writer) => writer.write(&piece).map_err(io::Error::other)?,
+                None => {
+                    self.held.push(piece);
+                    let rows: usize = self.held.iter().map(RecordBatch::num_rows).sum();
+                    if rows * width(&self.schema) >= COMPRESSED_FROM_BYTES {
+                        let level = ZstdLevel::try_new(1).map_err(io::Error::other)?;
+                        self.begin(Compression::ZSTD(level))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, compression: Compression) -> io::Result<()> {
+        let rows = (ROW_GROUP_BYTES / width(&self.schema)).max(piece_rows(&self.schema));
+        let properties = WriterProperties::builder()
+            .set_compression(compression)
+            .set_dictionary_enabled(false)
+            .set_statistics_enabled(EnabledStatistics::None)
+            .set_offset_index_disabled(true)
+            .set_max_row_group_row_count(Some(rows))
+            .set_created_by("duckpond".to_owned())
+            .set_key_value_metadata(Some(vec![KeyValue::new(
+                "duckpond.tile".to_owned(),
+                self.about.clone(),
+            )]))
+            .build();
+        let file = Hashing {
+            file: BufWriter::new(tempfile::NamedTempFile::new_in(&self.dir)?),
+            hasher: blake3::Hasher::new(),
+            bytes: 0,
+        };
+        let writer = ArrowWriter::try_new(file, Arc::clone(&self.schema), Some(properties));
+        let writer = self.writer.insert(writer.map_err(io::Error::other)?);
+        for piece in self.held.drain(..) {
+            writer.write(&piece).map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the tile in its place; `None` when no bucket came.
+    pub(crate) fn finish(mut self) -> io::Result<Option<Tile>> {
+        let Some((min_us, max_us)) = self.times else { return Ok(None) };
+        self.pieces.finish_buffered_batch().map_err(io::Error::other)?;
+        self.write_pieces()?;
+        if self.writer.is_none() {
+            self.begin(Compression::UNCOMPRESSED)?;
+        }
+        let Some(writer) = self.writer else { return Ok(None) };
+        let Hashing { file, hasher, bytes } = writer.into_inner().map_err(io::Error::other)?;
+        let hash = hasher.finalize().to_hex().to_string();
+        let file_name = format!("{}-{}.parquet", self.stem, &hash[..16]);
+        let temporary = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        temporary.persist(self.dir.join(&file_name)).map_err(|error| error.error)?;
+        Ok(Some(Tile { file: file_name, rows: self.rows, bytes, hash, min_us, max_us }))
+    }
+}
+
+/// About how many bytes a bucket has.
+fn width(schema: &SchemaRef) -> usize {
+    schema.fields().len().max(1) * 8
+}
+
+/// Buckets that are handled at once.
+fn piece_rows(schema: &SchemaRef) -> usize {
+    (PIECE_BYTES / width(schema)).clamp(MIN_PIECE_ROWS, MAX_PIECE_ROWS)
+}
+
+/// A file that is hashed while it is written.
+struct Hashing {
+    file: BufWriter<tempfile::NamedTempFile>,
+    hasher: blake3::Hasher,
+    bytes: u64,
+}
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Reads the buckets of a tile, piece by piece, forward.
+pub(crate) struct TileReader {
+    pieces: ParquetRecordBatchReader,
+    /// What was read and is not yet wanted.
+    ahead: Option<RecordBatch>,
+}
+
+impl TileReader {
+    /// The buckets of `tile`, when its file is the one that was written.
+    pub(crate) fn open(dir: &Path, tile: &Tile, schema: &SchemaRef) -> Result<Self, TileProblem> {
+        let mut file = File::open(dir.join(&tile.file))?;
+        let mut hasher = blake3::Hasher::new();
+        let bytes = io::copy(&mut file, &mut hasher)?;
+        if bytes != tile.bytes || hasher.finalize().to_hex().as_str() != tile.hash {
+            return Err(TileProblem::Changed);
+        }
+        file.rewind()?;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file)?;
+        if reader.schema().fields() != schema.fields() {
+            return Err(TileProblem::Layout);
+        }
+        let pieces = reader.with_batch_size(piece_rows(schema)).build()?;
+        Ok(Self { pieces, ahead: None })
+    }
+
+    /// The next buckets that begin before `until`; `None` when there are no
+    /// more of these.
+    pub(crate) fn before(&mut self, until: i64) -> Result<Option<RecordBatch>, TileProblem> {
+        let piece = match self.ahead.take() {
+            Some(piece) => piece,
+            None => match self.pieces.next().transpose().map_err(ParquetError::from)? {
+                Some(piece) => piece,
+                None => return Ok(None),
+            },
+        };
+        let times = piece.column(0).as_primitive::<Int64Type>().values();
+        let rows = times.partition_point(|&time| time < until);
+        if rows == piece.num_rows() {
+            return Ok(Some(piece));
+        }
+        if rows == 0 {
+            self.ahead = Some(piece);
+            return Ok(None);
+        }
+        self.ahead = Some(piece.slice(rows, piece.num_rows() - rows));
+        Ok(Some(piece.slice(0, rows)))
+    }
+
+    /// Whether there is nothing more, once [`TileReader::before`] had no more to
+    /// give.
+    pub(crate) const fn is_done(&self) -> bool {
+        self.ahead.is_none()
+    }
+}
+
+/// All buckets of a tile, when its file is the one that was written.
 pub(crate) fn read(
     dir: &Path,
     tile: &Tile,
     schema: &SchemaRef,
 ) -> Result<RecordBatch, TileProblem> {
-    let bytes = fs::read(dir.join(&tile.file))?;
-    if bytes.len() as u64 != tile.bytes || ContentHash::of(&bytes).to_string() != tile.hash {
-        return Err(TileProblem::Changed);
+    let mut reader = TileReader::open(dir, tile, schema)?;
+    let mut pieces = Vec::new();
+    while let Some(piece) = reader.before(i64::MAX)? {
+        pieces.push(piece);
     }
-    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))?;
-    if reader.schema().fields() != schema.fields() {
-        return Err(TileProblem::Layout);
-    }
-    let batches: Result<Vec<RecordBatch>, _> =
-        reader.with_batch_size(usize::try_from(tile.rows).unwrap_or(8_192)).build()?.collect();
-    let batches = batches.map_err(ParquetError::from)?;
-    Ok(concat_batches(schema, &batches).map_err(ParquetError::from)?)
+    Ok(concat_batches(schema, &pieces).map_err(ParquetError::from)?)
 }

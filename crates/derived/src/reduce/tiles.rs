@@ -15,19 +15,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::RecordBatch;
 use diagnostics::log_warn;
 use futures::StreamExt;
-use tokio::sync::mpsc;
 
 use super::build::{ALWAYS, Built, Damage, Dirty, Failure, Shape, build, cache_failure};
 use super::index::Index;
 use super::rows::RowSource;
 use crate::changes::Changed;
+use crate::handover::{Giver, broken_off, handover};
 use crate::{Error, Place, Result};
 
-/// Batches on their way from the reader to the fold.
-const BATCHES_AHEAD: usize = 2;
+/// What is done here, for messages.
+const REFRESH: &str = "a refresh";
 
 /// The tiles of all reductions of a pond.
 pub struct Tiles {
@@ -77,10 +76,7 @@ impl Tiles {
     /// Brings the tiles of a source up to the view; `damage` is made again.
     pub(crate) async fn refresh(&self, source: &Source, damage: &[Damage]) -> Result<Refreshed> {
         let Some(root) = &self.root else { return Ok(Refreshed::Direct) };
-        let lock = {
-            let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(locks.entry(source.shape.key.clone()).or_default())
-        };
+        let lock = self.lock_of(&source.shape.key);
         let _one = lock.lock().await;
         let dir = root.join(&source.shape.key);
         let mut damage: BTreeSet<Damage> = damage.iter().copied().collect();
@@ -102,6 +98,17 @@ impl Tiles {
                 Err(Failure::Error(error)) => return Err(*error),
             }
         }
+    }
+
+    /// Where tiles are kept.
+    pub(crate) fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
+    /// What is held while the tiles of a key are made.
+    pub(crate) fn lock_of(&self, key: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(locks.entry(key.to_owned()).or_default())
     }
 
     fn warn(&self, error: &Error) {
@@ -143,14 +150,13 @@ impl Tiles {
             return Ok(Refreshed::Tiles { dir: dir.to_owned(), index: Box::new(index), built });
         }
 
-        let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
+        let (giver, mut rows) = handover(REFRESH);
         let ranges = dirty.rows().to_vec();
         let job = tokio::task::spawn_blocking({
             let (shape, dir, now_us) = (Arc::clone(shape), dir.to_owned(), (self.now_us)());
             move || {
                 std::fs::create_dir_all(&dir).map_err(|source| cache_failure(&dir, source))?;
                 index.columns = shape.columns.to_vec();
-                let mut rows = Received { receiver, ended: false };
                 let built = build(&dir, &shape, &dirty, &mut index, &mut rows, now_us)?;
                 index.stamp = Some(now);
                 index
@@ -160,65 +166,33 @@ impl Tiles {
                 Ok((index, built))
             }
         });
-        send(source.rows.as_ref(), &ranges, sender).await;
+        send(source.rows.as_ref(), &ranges, giver).await;
         match job.await {
             Ok(Ok((index, built))) => {
                 Ok(Refreshed::Tiles { dir: dir.to_owned(), index: Box::new(index), built })
             }
             Ok(Err(failure)) => Err(failure),
-            Err(panic) => Err(broken_off(panic).into()),
+            Err(panic) => Err(broken_off(REFRESH, panic).into()),
         }
     }
 }
 
-/// What comes through the channel; the end is said, so that a reader that was
-/// broken off is not taken for one that is done.
-enum Message {
-    Batch(Result<RecordBatch>),
-    End,
-}
-
-/// Sends the rows of all ranges. Whoever receives may be gone, and then knows
+/// Sends the rows of all ranges. Whoever takes them may be gone, and then knows
 /// why.
-async fn send(source: &dyn RowSource, ranges: &[Range<i64>], sender: mpsc::Sender<Message>) {
+async fn send(source: &dyn RowSource, ranges: &[Range<i64>], giver: Giver) {
     for range in ranges {
         let mut rows = match source.rows(range).await {
             Ok(rows) => rows,
-            Err(error) => return drop(sender.send(Message::Batch(Err(error))).await),
+            Err(error) => {
+                giver.give(Err(error)).await;
+                return;
+            }
         };
         while let Some(batch) = rows.next().await {
-            let message = Message::Batch(batch.map_err(Error::from));
-            if sender.send(message).await.is_err() {
+            if !giver.give(batch.map_err(Error::from)).await {
                 return;
             }
         }
     }
-    drop(sender.send(Message::End).await);
-}
-
-struct Received {
-    receiver: mpsc::Receiver<Message>,
-    ended: bool,
-}
-
-impl Iterator for Received {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        match self.receiver.blocking_recv() {
-            Some(Message::Batch(batch)) => Some(batch),
-            Some(Message::End) => {
-                self.ended = true;
-                None
-            }
-            None => Some(Err(broken_off("its reader is gone"))),
-        }
-    }
-}
-
-fn broken_off(why: impl fmt::Display) -> Error {
-    Error::Query(query::Error::BadRequest { what: format!("a refresh was broken off: {why}") })
+    giver.end().await;
 }

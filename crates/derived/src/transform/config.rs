@@ -7,7 +7,7 @@ use factory::Config;
 use factory::config::{Field, Instant, Schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::column_glob::ColumnGlob;
 use crate::input::pond_path;
@@ -15,7 +15,8 @@ use crate::units;
 
 /// The transforms of an input: a node of the factories `transform` and
 /// `column-rename` by its path, or one that stands right there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
 pub(crate) enum TransformRef {
     /// A node.
     Node(String),
@@ -37,21 +38,26 @@ pub(crate) enum Step {
 
 /// A rule of names. `direct` takes `from` and `to`, `pattern` takes `pattern`
 /// and `replacement`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
     pub(crate) r#type: RuleType,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) to: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cast: Option<Type>,
     #[serde(default)]
     pub(crate) optional: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pattern: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) replacement: Option<String>,
 }
 
 /// How a rule finds its columns.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RuleType {
     /// By a name.
@@ -72,7 +78,7 @@ pub(crate) enum Type {
 }
 
 /// Other types for columns.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cast {
     pub(crate) columns: BTreeMap<String, Type>,
@@ -82,21 +88,22 @@ pub(crate) struct Cast {
 }
 
 /// Other units for columns.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Convert {
     pub(crate) columns: BTreeMap<String, UnitChange>,
 }
 
 /// A unit, and the one before where the column does not say it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct UnitChange {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<String>,
     pub(crate) to: String,
 }
 
 /// One row of several at an instant.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Deduplicate {
     /// Columns that tell rows of one instant apart.
@@ -111,7 +118,7 @@ pub(crate) struct Deduplicate {
 }
 
 /// Which row of several stays.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kept {
     First,
@@ -120,34 +127,57 @@ pub(crate) enum Kept {
 }
 
 /// A transform as it is written: exactly one of the fields.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
+    #[serde(skip_serializing_if = "Option::is_none")]
     rename: Option<Rules>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     cast: Option<Cast>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     convert: Option<Convert>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     drop: Option<Columns>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     keep: Option<Columns>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     floor: Option<Floor>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     deduplicate: Option<Deduplicate>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rules {
     pub(super) rules: Vec<Rule>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Columns {
     columns: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Floor {
     time: Instant,
+}
+
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut written = Written::default();
+        match self.clone() {
+            Self::Rename(rules) => written.rename = Some(Rules { rules }),
+            Self::Cast(cast) => written.cast = Some(cast),
+            Self::Convert(convert) => written.convert = Some(convert),
+            Self::Drop(columns) => written.drop = Some(Columns { columns }),
+            Self::Keep(columns) => written.keep = Some(Columns { columns }),
+            Self::Floor(time) => written.floor = Some(Floor { time }),
+            Self::Deduplicate(how) => written.deduplicate = Some(how),
+        }
+        written.serialize(serializer)
+    }
 }
 
 impl<'de> Deserialize<'de> for Step {
@@ -257,13 +287,7 @@ pub(super) fn check_step(config: &Config, at: &str, step: &Step) -> factory::Res
                 glob(&format!("{at}.convert.columns"), name)?;
                 let at = format!("{at}.convert.columns.{name}");
                 for unit in change.from.iter().chain([&change.to]) {
-                    units::known(unit).map_err(|error| {
-                        let mut complaint = config.complaint(&at, error.to_string());
-                        if let units::UnitError::Unknown { nearest, .. } = error {
-                            complaint.nearest = nearest;
-                        }
-                        complaint
-                    })?;
+                    units::known(unit).map_err(|error| units::complaint(config, &at, &error))?;
                 }
             }
         }
@@ -366,4 +390,34 @@ pub(super) fn step_schema() -> Schema {
         Field::optional("floor", floor, "Without rows before a time"),
         Field::optional("deduplicate", deduplicate, "One row an instant and key"),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transforms_are_written_as_they_are_read() {
+        let text = "\
+steps:
+  - /a/transform
+  - rename: { rules: [{ type: direct, from: a, to: b, cast: int64, optional: true }] }
+  - rename: { rules: [{ type: pattern, pattern: '^x(.*)', replacement: 'y$1' }] }
+  - cast: { columns: { a: float64 }, try: true }
+  - convert: { columns: { a: degC, b: { from: psi, to: mmHg } } }
+  - drop: { columns: [a, 'b*'] }
+  - keep: { columns: [c] }
+  - floor: { time: 2024-01-01T00:00:00Z }
+  - deduplicate: { key: [a], keep: first, by: [b] }
+";
+        #[derive(Debug, Deserialize, Serialize)]
+        struct All {
+            steps: Vec<TransformRef>,
+        }
+        let read: All = Config::parse("/c", text).unwrap().read().unwrap();
+        let written = serde_json::to_string(&read).unwrap();
+        let again: All = Config::parse("/c", &written).unwrap().read().unwrap();
+        assert_eq!(read.steps.len(), 9);
+        assert_eq!(format!("{read:?}"), format!("{again:?}"));
+    }
 }

@@ -7,10 +7,16 @@
 )]
 
 mod directories;
+mod export;
+mod formats;
+mod inbox;
 mod join;
+mod quality;
+mod quantiles;
 mod registry;
 mod schemas;
 mod sql;
+mod template;
 mod tiles;
 mod transforms;
 mod world;

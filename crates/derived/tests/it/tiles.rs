@@ -198,8 +198,8 @@ aggregations: [{ type: avg, columns: [valeu] }]
     world.node("/wrong", "temporal-reduce", config).await;
     let error = world.try_ask("SELECT * FROM '/wrong/dock/res=1h.series'").await.unwrap_err();
     match Error::find(&error) {
-        Some(Error::NoColumn { column, nearest }) => {
-            assert_eq!((column.as_str(), nearest[0].as_str()), ("valeu", "value"));
+        Some(Error::NoColumn { column, columns }) => {
+            assert_eq!((column.as_str(), columns[0].as_str()), ("valeu", "value"));
         }
         other => panic!("{other:?} in {error:?}"),
     }

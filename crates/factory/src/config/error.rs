@@ -4,10 +4,6 @@ use std::fmt;
 
 use super::node::Place;
 
-/// How alike two names have to be for one to be proposed for the other
-/// (Jaro-Winkler, 0 to 1).
-const ALIKE: f64 = 0.7;
-
 /// What is wrong with a configuration.
 ///
 /// It reads `pond.yaml:31:13: inputs[1].patern: there is no such field`; what
@@ -65,17 +61,7 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// The name that is most like what was written, when one is like it at all;
-/// among names that differ in their case alone the one in the case written.
+/// The valid name that was meant, when one is near and no other as near.
 pub fn nearest<'a>(written: &str, valid: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let lower = written.to_lowercase();
-    valid
-        .into_iter()
-        .map(|name| {
-            let alike = strsim::jaro_winkler(&lower, &name.to_lowercase());
-            (alike, strsim::jaro_winkler(written, name), name)
-        })
-        .filter(|(alike, ..)| *alike > ALIKE)
-        .max_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)))
-        .map(|(.., name)| name.to_owned())
+    diagnostics::nearest_one(written, valid).map(str::to_owned)
 }

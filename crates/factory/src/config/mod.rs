@@ -26,7 +26,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tinyfs::ContentHash;
 
-pub use document::{Document, Kind, Mknod};
+pub use document::{Document, Freshness, Kind, Mknod, NodeAttributes, TimesUs};
 pub use error::{ConfigError, nearest};
 pub use expand::{Values, expand};
 pub use fields::fields_of;

@@ -128,10 +128,10 @@ impl Serialize for Instant {
 }
 
 /// Reads a text that parses; the words say what is expected.
-struct Parsed<T>(&'static str, PhantomData<T>);
+pub(super) struct Parsed<T>(&'static str, PhantomData<T>);
 
 impl<T> Parsed<T> {
-    const fn new(expected: &'static str) -> Self {
+    pub(super) const fn new(expected: &'static str) -> Self {
         Self(expected, PhantomData)
     }
 }

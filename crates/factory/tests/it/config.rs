@@ -1,8 +1,8 @@
 //! Configurations: places, types, limits, canonical bytes.
 
 use factory::config::{
-    Config, ConfigError, Document, Instant, Interval, Kind, Node, Value, Values, expand, fields_of,
-    parse_documents, typed,
+    Config, ConfigError, Document, Freshness, Instant, Interval, Kind, Node, Value, Values, expand,
+    fields_of, parse_documents, typed,
 };
 use serde::Deserialize;
 
@@ -244,7 +244,7 @@ fn a_document_says_what_is_wrong_with_it() {
         ),
         (
             "version: v1\nkind: mkdirs\nmetadata: { path: /a }\n",
-            "pond.yaml:2:7: kind: `mkdirs` is none of mkdir, mknod",
+            "pond.yaml:2:7: kind: `mkdirs` is none of mkdir, mknod, attributes",
         ),
         (
             "version: v1\nkind: mkdir\nmetadata: { pth: /a }\n",
@@ -254,9 +254,25 @@ fn a_document_says_what_is_wrong_with_it() {
             "version: v1\nkind: mknod\nmetadata: { path: /a }\nspec:\n  factori: f\n",
             "pond.yaml:5:3: spec.factori: there is no such field",
         ),
+        (
+            "version: v1\nkind: attributes\nmetadata: { path: /a }\n",
+            "pond.yaml:1:1: spec: says nothing: it takes `freshness` and `temporal_bounds`",
+        ),
+        (
+            "version: v1\nkind: mkdir\nmetadata: { path: /a, freshness: soon }\n",
+            "pond.yaml:3:35: metadata.freshness: `soon` is no length of time such as 90s, 15m, 2h or 3d",
+        ),
     ] {
         assert_eq!(Document::read(&one(text)).expect_err("a refusal").to_string(), expected);
     }
+    let limit = |text: &str| {
+        let text = format!("version: v1\nkind: mkdir\nmetadata: {{ path: /a{text} }}\n");
+        Document::read(&one(&text)).expect("a document").freshness
+    };
+    assert_eq!(limit(""), None);
+    assert_eq!(limit(", freshness: 90m"), Some(Freshness::Within(5_400)));
+    assert_eq!(limit(", freshness: 1500ms"), Some(Freshness::Within(2)));
+    assert_eq!(limit(", freshness: none"), Some(Freshness::Any));
 }
 
 #[test]

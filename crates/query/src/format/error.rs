@@ -310,18 +310,3 @@ fn list(names: &[String]) -> String {
     }
     text
 }
-
-/// The candidate that a mistyped word looks like, if one is near.
-pub(crate) fn nearest<T: AsRef<str>>(
-    word: &str,
-    candidates: impl IntoIterator<Item = T>,
-) -> Option<T> {
-    let wanted = word.to_lowercase();
-    let reach = (word.chars().count() / 3).max(1);
-    candidates
-        .into_iter()
-        .map(|each| (strsim::damerau_levenshtein(&wanted, &each.as_ref().to_lowercase()), each))
-        .filter(|(distance, _)| *distance <= reach)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, each)| each)
-}

@@ -10,7 +10,7 @@
 //! thread of their own.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Take};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,6 +31,8 @@ pub struct HostSource {
     temp_dir: PathBuf,
     monitor: Arc<dyn Monitor>,
     scratch: Scratch,
+    prefix_bytes: Option<u64>,
+    name: Option<String>,
 }
 
 impl HostSource {
@@ -43,7 +45,18 @@ impl HostSource {
             temp_dir: std::env::temp_dir(),
             monitor: diagnostics::silent(),
             scratch: Scratch::default(),
+            prefix_bytes: None,
+            name: None,
         }
+    }
+
+    /// Only so many bytes from its beginning count, whatever is written after
+    /// them meanwhile: for a file of lines that grows. Not for formats that
+    /// are read from their end, such as Parquet.
+    #[must_use]
+    pub fn with_prefix(mut self, bytes: u64) -> Self {
+        self.prefix_bytes = Some(bytes);
+        self
     }
 
     /// Who is told how far the first reading got.
@@ -74,6 +87,14 @@ impl HostSource {
         self
     }
 
+    /// Messages call it so instead of by its path: for a copy of what is
+    /// elsewhere.
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> &SourceUrl {
@@ -88,7 +109,8 @@ impl HostSource {
     /// once.
     pub(crate) fn prepare(&self) -> Result<Input> {
         let resolved = self.url.resolve()?;
-        let file = self.url.location().to_string().escape_debug().to_string();
+        let name = self.name.clone().unwrap_or_else(|| self.url.location().to_string());
+        let file = name.escape_debug().to_string();
         let path = match self.url.location() {
             Location::Stdin => return self.spool(file, &resolved, &mut io::stdin().lock()),
             Location::Path(path) => self.base.join(path),
@@ -125,6 +147,12 @@ impl HostSource {
         resolved: &Resolved,
         spool: Option<Arc<tempfile::TempPath>>,
     ) -> Input {
+        // What is spooled is no file that grows.
+        let prefix = self.prefix_bytes.filter(|_| spool.is_none());
+        let state = match prefix {
+            Some(len) => FileState { len, modified: None, grows: true },
+            None => state,
+        };
         let task = format!("looking through `{file}`");
         let progress = self.monitor.begin(&task, Some(state.len), Unit::Bytes);
         let first_pass =
@@ -148,11 +176,18 @@ struct FileState {
     len: u64,
     // Absent where the file system keeps no time; the length still tells.
     modified: Option<SystemTime>,
+    /// Whether it is only the beginning of a file that may grow.
+    grows: bool,
 }
 
 impl FileState {
     fn of(metadata: &fs::Metadata) -> Self {
-        Self { len: metadata.len(), modified: metadata.modified().ok() }
+        Self { len: metadata.len(), modified: metadata.modified().ok(), grows: false }
+    }
+
+    /// Whether a file that is like this has what is to be read.
+    fn holds_in(self, metadata: &fs::Metadata) -> bool {
+        if self.grows { metadata.len() >= self.len } else { Self::of(metadata) == self }
     }
 }
 
@@ -251,7 +286,7 @@ impl Input {
     pub(crate) fn check_unchanged(&self) -> Result<()> {
         let metadata = fs::metadata(&self.path)
             .map_err(|source| Error::Open { file: self.file.clone(), source })?;
-        if FileState::of(&metadata) == self.state { Ok(()) } else { Err(self.changed()) }
+        if self.state.holds_in(&metadata) { Ok(()) } else { Err(self.changed()) }
     }
 
     /// The length of the file as it lies.
@@ -263,7 +298,7 @@ impl Input {
     pub(crate) fn check_same(&self, file: &File) -> Result<()> {
         let metadata =
             file.metadata().map_err(|source| Error::Open { file: self.file.clone(), source })?;
-        if FileState::of(&metadata) == self.state { Ok(()) } else { Err(self.changed()) }
+        if self.state.holds_in(&metadata) { Ok(()) } else { Err(self.changed()) }
     }
 
     /// Opens it for one pass from its beginning, decompressing.
@@ -273,6 +308,8 @@ impl Input {
         let file = File::open(&self.path).map_err(open_error)?;
         let offset = Arc::new(AtomicU64::new(0));
         let task = self.first_pass.task();
+        // Some files of the system say they are empty, and are not.
+        let file = file.take(if self.state.grows { self.state.len } else { u64::MAX });
         let counted = Counted { file, offset: Arc::clone(&offset), task };
         let buffered = |counted| BufReader::with_capacity(1 << 17, counted);
         if self.compression != Compression::Plain && self.state.len == 0 {
@@ -298,7 +335,7 @@ impl Input {
 
 /// Counts what was read of the file itself.
 struct Counted {
-    file: File,
+    file: Take<File>,
     offset: Arc<AtomicU64>,
     task: Option<Arc<Task>>,
 }

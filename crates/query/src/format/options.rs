@@ -6,10 +6,11 @@
 //! What is deliberately not here: the URL (format and compression), and flags
 //! of the command line.
 
+use diagnostics::nearest_one;
 use std::fmt;
 use std::str::FromStr;
 
-use super::error::{Error, nearest};
+use super::error::Error;
 use super::url::Format;
 
 /// What becomes of a local time that daylight saving repeats.
@@ -99,7 +100,7 @@ macro_rules! words {
                     || Error::UnknownWord {
                         what: $what,
                         word: text.to_owned(),
-                        nearest: nearest(text, Self::ALL.iter().map(|(_, word)| *word)),
+                        nearest: nearest_one(text, Self::ALL.iter().map(|(_, word)| *word)),
                         valid: Self::ALL.iter().map(|(_, word)| *word).collect(),
                     },
                 )

@@ -8,6 +8,7 @@
 //! What is deliberately not here: the formats, each in its own module behind
 //! the table in [`dispatch`].
 
+use diagnostics::nearest_one;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,7 +18,7 @@ use arrow::datatypes::SchemaRef;
 use futures::Stream;
 use tokio::sync::mpsc;
 
-use super::error::{Error, Result, nearest};
+use super::error::{Error, Result};
 use super::input::{HostSource, Input};
 use super::options::{OnError, ReadOptions};
 use super::parquet::HostParquet;
@@ -97,7 +98,7 @@ pub(crate) fn find_column(file: &str, column: &str, columns: Vec<String>) -> Res
         None => Err(Error::NoColumn {
             file: file.to_owned(),
             column: column.to_owned(),
-            nearest: nearest(column, columns.clone()),
+            nearest: nearest_one(column, columns.clone()),
             columns,
         }),
     }

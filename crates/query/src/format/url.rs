@@ -12,10 +12,9 @@
 //! What is deliberately not here: opening the file, and the rules by which the
 //! command line tells host files from paths of the pond.
 
+use diagnostics::nearest_one;
 use std::fmt;
 use std::path::{Path, PathBuf};
-
-use super::error::nearest;
 
 /// A format that host files are read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -426,7 +425,7 @@ fn parse_words(url: &str, scheme: &str) -> Result<Words, UrlError> {
             return Err(UrlError::UnknownWord {
                 url: url.escape_debug().to_string(),
                 word: word.escape_debug().to_string(),
-                nearest: nearest(word, all_words()),
+                nearest: nearest_one(word, all_words()),
             });
         }
     }

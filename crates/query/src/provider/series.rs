@@ -1,7 +1,8 @@
 //! What a series means: which of its versions a query reads, and how.
 //!
-//! - Rows outside the time that is seen, or before the plausibility floor, are
-//!   left out; a version that lies outside as a whole is not read.
+//! - Rows outside the time that is seen, outside the bounds that the series
+//!   declares, or before its plausibility floor, are left out; a version that
+//!   lies outside as a whole is not read.
 //! - The newest version wins for the same key, unless the series is `append`.
 //!   Only versions that overlap in time can hold the same key, so a version
 //!   that shares its time with no other, and whose own times strictly rise, is
@@ -49,7 +50,8 @@ pub(crate) struct MemberPlan {
 
 /// What a series shows of its times to a session that sees `seen`.
 pub(crate) fn visible(spec: &SeriesSpec, seen: TimeBounds) -> TimeBounds {
-    seen.intersect(TimeBounds { start_us: spec.floor_us, end_us: None })
+    let (start_us, end_us) = spec.visible_us();
+    seen.intersect(TimeBounds { start_us, end_us })
 }
 
 /// Plans the versions of `member`.

@@ -121,6 +121,8 @@ proptest! {
         append in prop::bool::weighted(0.2),
         floor in prop::option::weighted(0.3, 0i64..30),
         end in prop::option::weighted(0.3, 20i64..70),
+        first in prop::option::weighted(0.2, 0i64..40),
+        last in prop::option::weighted(0.2, 10i64..70),
         batch_rows in prop::sample::select(vec![1usize, 3, 8192]),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -130,6 +132,8 @@ proptest! {
                 key: key.iter().map(|&name| name.to_owned()).collect(),
                 append,
                 floor_us: floor.map(|at| NEW_YEAR + at * SECOND),
+                start_us: first.map(|at| NEW_YEAR + at * SECOND),
+                end_us: last.map(|at| NEW_YEAR + at * SECOND),
                 ..spec()
             };
             let pond = Pond::new();
@@ -143,6 +147,8 @@ proptest! {
             let session = pond.session_with(options);
             let mut expected = model(&versions, by_station, append);
             expected.retain(|row| floor.is_none_or(|at| row.0 >= at));
+            expected.retain(|row| first.is_none_or(|at| row.0 >= at));
+            expected.retain(|row| last.is_none_or(|at| row.0 <= at));
             expected.retain(|row| end.is_none_or(|at| row.0 <= at));
             for query in &queries {
                 let sql = query.sql();

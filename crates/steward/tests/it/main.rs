@@ -12,6 +12,7 @@ mod hostile;
 mod life;
 mod locking;
 mod old_ponds;
+mod runs;
 mod safety;
 mod torture;
 mod upkeep;

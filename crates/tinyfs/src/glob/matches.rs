@@ -35,6 +35,9 @@ pub struct Matches<S: ?Sized = dyn Store> {
     /// The path of the directory at hand, without symlinks.
     physical: String,
     frames: Vec<Frame>,
+    /// Whether to go on past computed directories that fail, and which did.
+    past_failures: bool,
+    failures: Vec<(String, Error)>,
 }
 
 impl<S: ?Sized> fmt::Debug for Matches<S> {
@@ -105,7 +108,43 @@ impl<S: Store + ?Sized> Matches<S> {
     pub(super) const fn new(fs: Fs<S>, glob: Glob, options: GlobOptions) -> Self {
         let shown = String::new();
         let physical = String::new();
-        Self { fs, glob, options, started: false, shown, physical, frames: Vec::new() }
+        Self {
+            fs,
+            glob,
+            options,
+            started: false,
+            shown,
+            physical,
+            frames: Vec::new(),
+            past_failures: false,
+            failures: Vec::new(),
+        }
+    }
+
+    /// Goes on past computed directories whose entries can not be computed, for
+    /// listings; [`Matches::take_failures`] tells of them.
+    #[must_use]
+    pub const fn past_failures(mut self) -> Self {
+        self.past_failures = true;
+        self
+    }
+
+    /// The directories that were passed over since the last call, by their
+    /// paths, and why.
+    pub fn take_failures(&mut self) -> Vec<(String, Error)> {
+        std::mem::take(&mut self.failures)
+    }
+
+    /// What there is, or `none` where a directory at `path` can not be computed
+    /// and is passed over.
+    fn pass_over<T>(&mut self, path: String, found: Result<T>, none: T) -> Result<T> {
+        match found {
+            Err(error) if self.past_failures && error.is_uncomputed() => {
+                self.failures.push((path, error));
+                Ok(none)
+            }
+            found => found,
+        }
     }
 
     /// The next match; `None` after the last and after an error.
@@ -165,7 +204,8 @@ impl<S: Store + ?Sized> Matches<S> {
         self.shown.clone_from(&base.path);
         let dir = base.id();
         self.physical = base.path;
-        let left = self.plan(dir, &[0]).await?;
+        let left = self.plan(dir, &[0]).await;
+        let left = self.pass_over(self.shown.clone(), left, Vec::new())?;
         self.frames.push(Frame { way: None, left });
         Ok(None)
     }
@@ -180,7 +220,8 @@ impl<S: Store + ?Sized> Matches<S> {
                 None
             }
         };
-        let left = self.plan(enter.dir, &enter.states).await?;
+        let left = self.plan(enter.dir, &enter.states).await;
+        let left = self.pass_over(self.shown.clone(), left, Vec::new())?;
         let way = Some(Way { name: enter.name, shown_bytes, from });
         self.frames.push(Frame { way, left });
         Ok(())
@@ -199,7 +240,7 @@ impl<S: Store + ?Sized> Matches<S> {
     }
 
     /// Finds out what is to be done in the directory at hand.
-    async fn plan(&self, dir: NodeId, states: &[usize]) -> Result<Vec<Item>> {
+    async fn plan(&mut self, dir: NodeId, states: &[usize]) -> Result<Vec<Item>> {
         let states = self.closure(states);
         let mut left = Vec::new();
         for entry in self.candidates(dir, &states).await? {
@@ -273,7 +314,7 @@ impl<S: Store + ?Sized> Matches<S> {
 
     /// How to go into an entry; `None` when there is nothing to go into, or no
     /// reason to.
-    async fn enter(&self, entry: &Entry, moves: &Moves) -> Result<Option<Enter>> {
+    async fn enter(&mut self, entry: &Entry, moves: &Moves) -> Result<Option<Enter>> {
         let name = String::from(entry.name.clone());
         if entry.entry_type.is_directory() {
             let states: Vec<usize> = moves.named.iter().chain(&moves.deep).copied().collect();
@@ -293,8 +334,9 @@ impl<S: Store + ?Sized> Matches<S> {
     }
 
     /// Where the symlink of this name in the directory at hand leads.
-    async fn follow(&self, name: &str) -> Result<Option<NodePath>> {
-        absent(self.fs.resolve(&path::join(&self.physical, name)).await)
+    async fn follow(&mut self, name: &str) -> Result<Option<NodePath>> {
+        let found = absent(self.fs.resolve(&path::join(&self.physical, name)).await);
+        self.pass_over(path::join(&self.shown, name), found, None)
     }
 
     /// Asks for the nodes of the next matches in the directory at hand.
@@ -320,7 +362,7 @@ impl<S: Store + ?Sized> Matches<S> {
 
     /// Makes a match of an entry in the directory at hand; `None` when the
     /// pattern wants directories and it is none.
-    async fn found(&self, entry: &Entry, node: Node) -> Result<Option<Match>> {
+    async fn found(&mut self, entry: &Entry, node: Node) -> Result<Option<Match>> {
         let name = entry.name.as_str();
         let mut node = node;
         if node.entry_type.is_symlink() && (self.options.follow || self.glob.directory) {

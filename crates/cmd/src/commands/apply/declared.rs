@@ -10,13 +10,15 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use factory::config::{
-    Config, ConfigError, Document, Kind, MAX_TEXT_BYTES, Mknod, Node, Place, Values, expand,
-    parse_documents,
+    Config, ConfigError, Document, Freshness, Kind, MAX_TEXT_BYTES, Mknod, Node, Place, Values,
+    expand, parse_documents,
 };
 use factory::{Factory, Registry};
 use tinyfs::EntryType;
 
+use super::copied::Copying;
 use crate::error::{CommandError, OrFail as _, Result};
+use crate::node_limits::NodeLimits;
 
 /// The factory whose configuration holds others.
 const HOLDS_OTHERS: &str = "dynamic-dir";
@@ -39,6 +41,8 @@ pub(in crate::commands) struct Declared {
     pub(in crate::commands) place: Place,
     /// What it is to be.
     pub(in crate::commands) what: What,
+    /// What else is said of it.
+    pub(in crate::commands) limits: NodeLimits,
 }
 
 impl Declared {
@@ -53,6 +57,10 @@ impl Declared {
 pub(in crate::commands) enum What {
     /// A directory.
     Directory,
+    /// Whatever it is.
+    AsItIs,
+    /// A copy of a host file.
+    Copied(Box<Copying>),
     /// A computed node.
     Computed {
         /// Its factory.
@@ -216,20 +224,27 @@ pub(super) fn heading(sources: &[SourceText]) -> String {
     }
 }
 
-/// Directories first, then by path, so that what holds others is made first.
+/// Directories first and what is said of nodes last, each by path, so that what
+/// holds others is made first.
 fn in_order(mut declared: Vec<Declared>) -> Vec<Declared> {
     declared.sort_by(|a, b| {
-        let rank = |one: &Declared| u8::from(!matches!(one.what, What::Directory));
+        let rank = |one: &Declared| match one.what {
+            What::Directory => 0,
+            What::Copied(_) | What::Computed { .. } => 1,
+            What::AsItIs => 2,
+        };
         rank(a).cmp(&rank(b)).then_with(|| a.path.cmp(&b.path))
     });
     declared
 }
 
 fn declared_twice(declared: &[Declared]) -> Vec<ConfigError> {
-    let mut first: BTreeMap<&str, &Place> = BTreeMap::new();
+    let mut first: BTreeMap<(&str, bool), &Place> = BTreeMap::new();
     let mut errors = Vec::new();
     for one in declared {
-        if let Some(before) = first.insert(&one.path, &one.place) {
+        // Something may be made by one document and told its limits by another.
+        let key = (one.path.as_str(), matches!(one.what, What::AsItIs));
+        if let Some(before) = first.insert(key, &one.place) {
             let what = format!("`{}` is declared already, at {before}", one.path);
             errors.push(ConfigError::new(one.place.clone(), what).at("metadata.path"));
         }
@@ -242,11 +257,23 @@ fn one(document: Node, values: &Values, registry: &Registry) -> Result<Declared,
     let document = expand_document(document, values, registry)?;
     let document = Document::read(&document)?;
     let path = absolute(&document)?;
+    let mut limits = NodeLimits {
+        freshness_s: document.freshness.map(|limit| match limit {
+            Freshness::Any => None,
+            Freshness::Within(seconds) => Some(seconds),
+        }),
+        bounds: None,
+    };
     let what = match document.kind {
         Kind::Mkdir => What::Directory,
         Kind::Mknod(node) => check_node(node, registry)?,
+        Kind::Copy(spec) => What::Copied(Box::new(Copying::read(&spec)?)),
+        Kind::Attributes(said) => {
+            limits.bounds = said.temporal_bounds;
+            What::AsItIs
+        }
     };
-    Ok(Declared { path, place: document.path_place, what })
+    Ok(Declared { path, place: document.path_place, what, limits })
 }
 
 /// The path of a document, without `.`, `..` and doubled slashes.
@@ -325,7 +352,12 @@ pub(in crate::commands) fn expand_document(
     if let Some(spec) = document.get("spec") {
         raw_fields(spec, registry, "spec", &mut raw);
     }
-    expand(document, values, &|path| raw.iter().any(|raw| raw == path))
+    let expanded = expand(document, values, &|path| raw.iter().any(|raw| raw == path));
+    // A place in a configuration is named as the factory that checks it does.
+    expanded.map_err(|error| match error.at.strip_prefix("spec.config.") {
+        Some(at) => ConfigError { at: at.to_owned(), ..error },
+        None => error,
+    })
 }
 
 /// The paths of fields that are templates themselves, of a node with `factory`

@@ -1,4 +1,5 @@
-//! `pond apply`: a pond's directories and computed nodes, declared in YAML.
+//! `pond apply`: a pond's directories, computed nodes and copies of host files,
+//! declared in YAML.
 //!
 //! Always true: everything is read, expanded and checked before anything is
 //! changed; what is changed is one transaction; declaring the same twice
@@ -6,9 +7,11 @@
 //!
 //! Deliberately not here: what the factories make of their configurations.
 
+mod copied;
 mod declared;
 mod perform;
 mod plans;
+mod prune;
 mod show;
 
 pub(super) use declared::{
@@ -17,29 +20,32 @@ pub(super) use declared::{
 pub(super) use perform::{Outcome, perform};
 pub(super) use show::changes;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
 use steward::{Commit, WriteView};
 
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{CommandError, Result};
 
-/// Declare directories and computed nodes in YAML
+/// Declare directories, computed nodes and copies in YAML
 ///
-/// The files hold documents with `version: v1`, `kind` (mkdir, mknod),
-/// `metadata.path` and `spec`. All of them are checked before anything is
+/// The files hold documents with `version: v1`, `kind` (mkdir, mknod, copy,
+/// attributes), `metadata.path` and `spec`. All of them are checked before anything is
 /// changed, and everything is changed in one transaction; what is declared
 /// already so is left alone. Directories on the way are made.
 ///
 /// Texts may hold expressions such as `"{{ base }}"`, expanded with the values
 /// given by `-v base=14` after the YAML is read. `${env:NAME}` is kept as it
-/// is, so that no secret comes into a pond.
+/// is, so that no secret comes into a pond, and stands for its value where a
+/// host file is named.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   pond apply -f pond.yaml
   pond apply -f sites.yaml -f views.yaml -v base=14 --dry-run
+  pond apply -f pond/ --prune --dry-run          what is declared no more
   pond factory list                              what a mknod can make")]
 pub(crate) struct ApplyArgs {
     /// A file of documents, a directory of *.yaml files, or `-` for stdin
@@ -48,6 +54,13 @@ pub(crate) struct ApplyArgs {
     /// A variable for the expressions; also -v KEY=VALUE
     #[arg(long = "var", value_name = "KEY=VALUE")]
     variables: Vec<String>,
+    /// Remove what an apply made and the files declare no more: computed nodes,
+    /// and directories that are empty then; never data
+    #[arg(long)]
+    prune: bool,
+    /// With --prune: remove without a further question
+    #[arg(short, long, requires = "prune")]
+    yes: bool,
     /// Show what would be changed, and stop
     #[arg(long)]
     dry_run: bool,
@@ -58,11 +71,31 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<()> {
     let values = set_variables(&args.variables)?;
     let sources = declared::read_files(&args.files)?;
     let registry = derived::registry();
-    let all = declared::read(&sources, &values, &registry)?;
+    let mut all = declared::read(&sources, &values, &registry)?;
+    let paths: BTreeSet<String> = all.iter().map(|one| one.path.clone()).collect();
     let pond = context.open().await?;
     let heading = declared::heading(&sources);
-    let work = async |view: &WriteView| perform(context, &pond, view, &all, &heading).await;
-    let (outcomes, txn_seq) = if args.dry_run {
+    let compared = {
+        let view = context.view(&pond, None).await?;
+        copied::compare(context, &view.fs, &all, &heading).await?
+    };
+    if args.dry_run {
+        // Of what would be copied there is nothing yet that could be told more.
+        let is_new = |path: &str| compared.iter().any(|one| one.new_path() == Some(path));
+        all.retain(|one| !is_new(&one.path));
+    }
+    let work = async |view: &WriteView| {
+        let (copied, tallies) = copied::perform(context, view, &compared, args.dry_run).await?;
+        let mut outcomes = perform(context, &pond, view, &all, copied, &heading).await?;
+        if !args.dry_run {
+            prune::mark(view, &outcomes).await?;
+        }
+        if args.prune {
+            outcomes.extend(prune::perform(view, &paths, args.yes || args.dry_run).await?);
+        }
+        Ok::<_, CommandError>((outcomes, tallies))
+    };
+    let ((outcomes, tallies), txn_seq) = if args.dry_run {
         (pond.rehearse(work).await?.0, None)
     } else {
         let written = pond.write(context.intent(), work).await?;
@@ -71,17 +104,23 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<()> {
             Commit::Nothing => (written.value, None),
         }
     };
+    for tally in tallies.iter().filter(|_| !args.dry_run) {
+        tally.tell(context);
+    }
     for line in changes(&outcomes) {
         context.say(&line);
     }
     let count = |wanted: fn(&Outcome) -> bool| outcomes.iter().filter(|one| wanted(one)).count();
-    let summary = format!(
+    let mut summary = format!(
         "{}{} created, {} updated, {} unchanged",
         if args.dry_run { "dry run: " } else { "" },
         count(Outcome::is_created),
         count(Outcome::is_updated),
         count(Outcome::is_unchanged),
     );
+    if args.prune {
+        summary.push_str(&format!(", {} removed", count(Outcome::is_removed)));
+    }
     context.say(&summary);
     if let Some(txn_seq) = txn_seq {
         context.detail(&format!("transaction {txn_seq}"));

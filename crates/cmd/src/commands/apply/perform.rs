@@ -12,7 +12,7 @@ use super::declared::{Declared, Refused, What};
 use super::plans;
 use crate::context::Context;
 use crate::error::{CommandError, OrFail as _, Result};
-use crate::quote;
+use crate::{node_limits, quote};
 
 /// The most bytes of a configuration.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
@@ -42,6 +42,8 @@ pub(in crate::commands) enum Done {
     },
     /// It was so already.
     Unchanged,
+    /// It is gone.
+    Removed,
 }
 
 impl Outcome {
@@ -53,21 +55,27 @@ impl Outcome {
         matches!(self.done, Done::Updated { .. })
     }
 
+    pub(in crate::commands) const fn is_removed(&self) -> bool {
+        matches!(self.done, Done::Removed)
+    }
+
     pub(in crate::commands) const fn is_unchanged(&self) -> bool {
         matches!(self.done, Done::Unchanged)
     }
 }
 
-/// Makes everything, and plans what is computed differently from before.
+/// Makes everything but the copies, which are made, and plans what is computed
+/// differently from before.
 pub(in crate::commands) async fn perform(
     context: &Context,
     pond: &Pond,
     view: &WriteView,
     all: &[Declared],
+    copied: Vec<Outcome>,
     heading: &str,
 ) -> Result<Vec<Outcome>> {
     let fs = view.fs();
-    let mut outcomes = Vec::with_capacity(all.len());
+    let mut outcomes = copied;
     for one in all {
         make(&fs, one, &mut outcomes).await.map_err(|stopped| match stopped {
             Stopped::InTheWay(what) => {
@@ -104,7 +112,7 @@ async fn make(
     outcomes: &mut Vec<Outcome>,
 ) -> Result<(), Stopped> {
     match &one.what {
-        What::Directory => directory(fs, &one.path, true, outcomes).await,
+        What::Directory => directory(fs, &one.path, true, outcomes).await?,
         What::Computed { factory, entry_type, config } => {
             if let Some(parent) = tinyfs::path::parent(&one.path) {
                 directory(fs, parent, false, outcomes).await?;
@@ -112,7 +120,38 @@ async fn make(
             let done = configure(fs, &one.path, *entry_type, factory, config).await?;
             let kind = factory.clone();
             outcomes.push(Outcome { path: one.path.clone(), kind, done });
-            Ok(())
+        }
+        // What else is said of it follows.
+        What::Copied(_) => {}
+        What::AsItIs => {
+            let kind = "attributes".to_owned();
+            outcomes.push(Outcome { path: one.path.clone(), kind, done: Done::Unchanged });
+        }
+    }
+    if one.limits.is_empty() {
+        return Ok(());
+    }
+    let (before, after) = node_limits::say(fs, &one.path, one.limits).await?;
+    let outcome = outcomes.iter_mut().rev().find(|outcome| outcome.path == one.path);
+    if let Some(outcome) = outcome.filter(|_| before != after) {
+        outcome.done.tell(&before, &after);
+    }
+    Ok(())
+}
+
+impl Done {
+    /// Tells of two more texts that differ.
+    fn tell(&mut self, before: &str, after: &str) {
+        match self {
+            Self::Created | Self::Removed => {}
+            Self::Unchanged => {
+                let (before, after) = (before.to_owned(), after.to_owned());
+                *self = Self::Updated { before, after };
+            }
+            Self::Updated { before: first, after: since } => {
+                first.push_str(before);
+                since.push_str(after);
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 
 use std::error::Error as StdError;
 
+use diagnostics::nearest_one;
 use factory::config::ConfigError;
 use query::Session;
 use steward::{Pond, WriteView};
@@ -38,8 +39,10 @@ pub(super) async fn plan(
             continue;
         };
         let planned = node(&fs, &session, &one.path).await;
-        if let Ok(true) = planned {
-            context.say(&format!("note: {}: nothing is in it yet: no input matches", one.path));
+        if let Ok(notes) = &planned {
+            for note in notes {
+                context.say(&format!("note: {note}"));
+            }
         }
         if let Err(error) = planned {
             let error = error.as_ref();
@@ -57,13 +60,14 @@ pub(super) async fn plan(
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
-/// Plans a node; of a directory, what is in it. Says whether it is a reduction
-/// of nothing.
-async fn node(fs: &Fs, session: &Session, path: &str) -> std::result::Result<bool, Failure> {
+/// Plans a node; of a directory, what is in it. Returns what should be known of
+/// it that is no error.
+async fn node(fs: &Fs, session: &Session, path: &str) -> std::result::Result<Vec<String>, Failure> {
     let top = fs.resolve(path).await?;
-    let depends_on_inputs = top.node.factory.as_deref() == Some("temporal-reduce");
+    let is_reduction = top.node.factory.as_deref() == Some("temporal-reduce");
     let mut left: Vec<NodePath> = vec![top];
     let (mut planned, mut entries) = (0, 0);
+    let mut failures: Vec<(String, query::Error)> = Vec::new();
     while let Some(found) = left.pop() {
         let entry_type = found.node.entry_type;
         if entry_type.is_directory() {
@@ -71,19 +75,46 @@ async fn node(fs: &Fs, session: &Session, path: &str) -> std::result::Result<boo
             entries += below.len();
             left.extend(below);
         } else if entry_type.is_tabular() && planned < MAX_CHILDREN {
-            session.table(&found.path).await?;
             planned += 1;
+            match session.table(&found.path).await {
+                Ok(_) => {}
+                // Of many series one may lack a column, and the others not.
+                Err(error) if is_reduction && lacks_column(&error) => {
+                    failures.push((found.path, error));
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
     }
-    Ok(depends_on_inputs && entries == 0)
+    if !failures.is_empty() && failures.len() == planned {
+        return Err(failures.swap_remove(0).1.into());
+    }
+    if is_reduction && entries == 0 {
+        return Ok(vec![format!("{path}: nothing is in it yet: no input matches")]);
+    }
+    // A series fails at each of its resolutions: once is enough.
+    failures.sort_by(|a, b| a.0.cmp(&b.0));
+    failures.dedup_by(|a, b| tinyfs::path::parent(&a.0) == tinyfs::path::parent(&b.0));
+    Ok(failures.into_iter().map(|(_, error)| chain(&error)).collect())
+}
+
+/// Whether a series does not have a column, or not of numbers, that is to be
+/// reduced.
+fn lacks_column(error: &query::Error) -> bool {
+    let query::Error::Computed { source, .. } = error else { return false };
+    let cause: &(dyn StdError + 'static) = source.as_ref();
+    matches!(
+        derived::Error::find(cause),
+        Some(derived::Error::NoColumn { .. } | derived::Error::NotANumber { .. })
+    )
 }
 
 /// Whether all that is wrong is something that may yet come.
 fn is_missing_input(error: &(dyn StdError + 'static)) -> bool {
     match find_cause::<query::Error>(error).map(innermost) {
-        // A name that is no path is one that the query's own configuration does
-        // not give, and that nobody will collect.
-        Some(query::Error::NoSuchTable { name, .. }) => name.starts_with('/'),
+        // A name that was not looked for in the pond is one that the query's own
+        // configuration does not give, and that nobody will collect.
+        Some(query::Error::NoSuchTable { deepest, .. }) => deepest.is_some(),
         Some(query::Error::NoMatch { .. }) => true,
         _ => matches!(find_cause(error), Some(tinyfs::Error::NotFound { .. })),
     }
@@ -105,13 +136,13 @@ fn innermost(error: &query::Error) -> &query::Error {
 /// The column that may have been meant.
 fn nearest(error: &(dyn StdError + 'static)) -> Option<String> {
     let error = innermost(find_cause(error)?);
-    if let query::Error::NoSuchColumn { nearest, .. } = error {
-        return nearest.first().cloned();
+    if let query::Error::NoSuchColumn { name, nearest } = error {
+        return nearest_one(name, nearest).cloned();
     }
     if let query::Error::Computed { source, .. } = error {
         let inner: &(dyn StdError + 'static) = source.as_ref();
-        if let Some(derived::Error::NoColumn { nearest, .. }) = derived::Error::find(inner) {
-            return nearest.first().cloned();
+        if let Some(derived::Error::NoColumn { column, columns }) = derived::Error::find(inner) {
+            return nearest_one(column, columns).cloned();
         }
     }
     None

@@ -16,6 +16,7 @@ pub(in crate::commands) fn changes(outcomes: &[Outcome]) -> Vec<String> {
                 lines.push(format!("~ {} ({})", outcome.path, outcome.kind));
                 lines.extend(difference(before, after));
             }
+            Done::Removed => lines.push(format!("- {} ({})", outcome.path, outcome.kind)),
             Done::Unchanged => {}
         }
     }

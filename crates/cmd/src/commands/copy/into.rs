@@ -64,7 +64,7 @@ pub(super) async fn run(
 }
 
 /// A hint for what a user meets first.
-fn explain(error: CommandError, to: &str) -> CommandError {
+pub(super) fn explain(error: CommandError, to: &str) -> CommandError {
     match error.find() {
         Some(tinyfs::Error::NotFound { .. }) if !error.has_hints() => {
             let parent = tinyfs::path::parent(to).unwrap_or("/");
@@ -74,7 +74,8 @@ fn explain(error: CommandError, to: &str) -> CommandError {
     }
 }
 
-async fn apply(
+/// Carries out one step.
+pub(super) async fn apply(
     context: &Context,
     fs: &Fs<dyn WriteStore>,
     step: &Step,

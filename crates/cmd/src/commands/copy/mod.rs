@@ -4,6 +4,7 @@
 //! transaction, all or nothing; a host file is there whole or not at all; what
 //! leaves the pond is checked against its hash.
 
+pub(super) mod declared;
 mod host_tree;
 mod host_write;
 mod incoming;
@@ -14,6 +15,7 @@ mod report;
 
 pub(crate) use host_write::write_host_file;
 pub(crate) use out::series_bytes;
+pub(super) use report::Tally;
 pub(crate) use report::tell;
 
 use std::ffi::OsString;

@@ -16,7 +16,7 @@ const LISTED: usize = 5;
 
 /// One thing that was copied.
 #[derive(Debug)]
-pub(super) struct Copied {
+pub(in crate::commands) struct Copied {
     line: String,
     /// Whether the line is said without --verbose.
     always: bool,
@@ -70,7 +70,7 @@ impl Copied {
 
 /// All that one command copied: of each thing no more than will be said.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(in crate::commands) struct Tally {
     told: Vec<Copied>,
     files: u64,
     bytes: u64,
@@ -87,7 +87,7 @@ impl Tally {
     }
 
     /// Says what was copied.
-    pub(super) fn tell(&self, context: &Context) {
+    pub(in crate::commands) fn tell(&self, context: &Context) {
         for one in &self.told {
             if one.always {
                 context.say(&one.line);

@@ -15,6 +15,7 @@ use crate::deadline::Deadline;
 use crate::error::{CommandError, OrFail as _, Result};
 use crate::host::Operand;
 use crate::table_args::TableArgs;
+use crate::{quantity, quote};
 
 /// The longest query that is read from a file or stdin.
 const MAX_QUERY_BYTES: u64 = 16 << 20;
@@ -88,9 +89,20 @@ pub(crate) async fn run(context: &Context, args: &SqlArgs) -> Result<()> {
         }
         Some(query) => {
             let rows = session.sql(&query).await.or_fail(|| "cannot run the query".to_owned())?;
-            context.print_rows(args.format, rows).await
+            context.print_rows(args.format, rows).await?;
+            left_out(&session)
         }
     }
+}
+
+/// Fails when a listing of nodes was not whole.
+fn left_out(session: &Session) -> Result<()> {
+    let mut all = session.left_out();
+    let count = quantity::counted(all.len() as u64, "node");
+    let Some((path, error)) = all.pop() else { return Ok(()) };
+    let error =
+        CommandError::failure(format!("{count} could not be listed: `{path}`")).because(error);
+    Err(error.hint(format!("`pond describe {}` says more", quote::shell(&path))))
 }
 
 async fn session(context: &Context, args: &SqlArgs, view: &View) -> Result<Session> {

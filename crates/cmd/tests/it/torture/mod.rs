@@ -13,6 +13,7 @@
 
 mod crowd;
 mod faults;
+mod inbox;
 mod kills;
 mod model;
 mod observe;

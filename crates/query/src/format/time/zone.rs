@@ -3,11 +3,12 @@
 //! What always holds: the answer is that of the IANA rules bundled with the
 //! program; the span in which the offset is constant is only remembered.
 
+use diagnostics::nearest_one;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::format::error::{Error, Result, nearest};
+use crate::format::error::{Error, Result};
 
 /// What a local time is in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl Zone {
         let database = TimeZoneDatabase::bundled();
         let rules = database.get(name).map_err(|_| Error::UnknownZone {
             zone: name.escape_debug().to_string(),
-            nearest: nearest(name, database.available().map(|each| each.to_string())),
+            nearest: nearest_one(name, database.available().map(|each| each.to_string())),
         })?;
         Ok(Self { name: name.to_owned(), rules, span: (0, 0, 0) })
     }

@@ -1,0 +1,308 @@
+//! Files of the pond in a format, as tables.
+//!
+//! A version of a file is read once, into Parquet, and that is kept under the
+//! hash of its bytes and of how they were read; so it is read again only when
+//! it changes.
+//!
+//! Always true: what is kept is compared with the hash in its name before it is
+//! used; where nothing can be kept it is read anew; a file is never held in
+//! memory.
+//!
+//! Deliberately not here: which files, and in which format.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use datafusion::error::DataFusionError;
+use diagnostics::log_warn;
+use futures::StreamExt;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use query::format::{HostSource, OpenedSource, ReadOptions, Resolved, SourceUrl};
+use query::{ComputedTable, Inputs, Lineage};
+use tempfile::{NamedTempFile, TempPath};
+use tinyfs::{ContentHash, EntryType, NodePath};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::input::Input;
+use crate::{Error, Place, Result};
+
+/// Changes when the same bytes are read as other rows.
+const VERSION: u32 = 1;
+/// What is kept goes after so long, and is read again.
+const KEPT_FOR: Duration = Duration::from_secs(30 * 86_400);
+/// Letters of the hashes in a name.
+const HEX: usize = 32;
+const CHUNK_BYTES: usize = 1 << 16;
+
+/// Files in a format, as Parquet.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    /// Where they are kept; `None` keeps them while this lives.
+    root: Option<PathBuf>,
+    temp_dir: PathBuf,
+    now_us: NowUs,
+    /// What is kept nowhere else, by its key.
+    held: Mutex<HashMap<String, Arc<TempPath>>>,
+}
+
+struct NowUs(Arc<dyn Fn() -> i64 + Send + Sync>);
+
+impl std::fmt::Debug for NowUs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NowUs")
+    }
+}
+
+impl Parsed {
+    pub(crate) fn new(place: &Place) -> Self {
+        Self {
+            root: place.cache.as_ref().map(|cache| cache.join("formats")),
+            temp_dir: place.temp_dir.clone(),
+            now_us: NowUs(Arc::clone(&place.now_us)),
+            held: Mutex::default(),
+        }
+    }
+
+    /// The table of a file, read as `input` says.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for what is no stored file; what reading it says.
+    pub(crate) async fn table(
+        &self,
+        input: &Input,
+        found: &NodePath,
+        inputs: &Inputs,
+    ) -> Result<ComputedTable> {
+        let one = input.at(&found.path);
+        let text = one.to_string();
+        let newest = found.node.newest.clone().filter(|_| one.takes(found.node.entry_type));
+        let Some(newest) = newest else {
+            let what = format!("`{}` is a {}, no stored file", found.path, found.node.entry_type);
+            return Err(Error::Input { text, what });
+        };
+        let resolved = SourceUrl::parse(&text)?.resolve()?;
+        let key = key_of(&newest.hash, &resolved);
+        let path = match self.kept(&key).await? {
+            Some(path) => path,
+            None => self.read(&key, &resolved, found, inputs).await?,
+        };
+        Ok(ComputedTable {
+            provider: inputs.parquet(&text, &path).await?,
+            time_column: None,
+            time_unit: None,
+            lineage: Arc::new(Lineage::Stored {
+                node: found.id(),
+                path: found.path.clone(),
+                entry_type: EntryType::Data,
+            }),
+            notes: Vec::new(),
+        })
+    }
+
+    /// What was read before, when it is whole.
+    async fn kept(&self, key: &str) -> Result<Option<PathBuf>> {
+        if let Some(path) = self.held_at(key) {
+            return Ok(Some(path));
+        }
+        let Some(root) = self.root.clone() else { return Ok(None) };
+        let key = key.to_owned();
+        blocking(move || Ok(find(&root, &key))).await
+    }
+
+    /// Reads a file, and keeps what comes of it.
+    async fn read(
+        &self,
+        key: &str,
+        resolved: &Resolved,
+        found: &NodePath,
+        inputs: &Inputs,
+    ) -> Result<PathBuf> {
+        let made = self.parse(resolved, found, inputs).await?;
+        if let Some(root) = self.root.clone() {
+            let (own, now_us) = (key.to_owned(), (self.now_us.0)());
+            let kept = blocking(move || {
+                let dir = dir_of(&root, &own);
+                match keep(&root, &own, &made, now_us) {
+                    Ok(path) => Ok(Ok(path)),
+                    Err(source) => Ok(Err((made, Error::Cache { path: dir, source }))),
+                }
+            });
+            match kept.await? {
+                Ok(path) => return Ok(path),
+                Err((made, error)) => {
+                    let cause = std::error::Error::source(&error).map(ToString::to_string);
+                    let cause = cause.unwrap_or_default();
+                    log_warn!("{error}: {cause}; it is read again next time", error, cause);
+                    return Ok(self.hold(key, made));
+                }
+            }
+        }
+        Ok(self.hold(key, made))
+    }
+
+    fn held_at(&self, key: &str) -> Option<PathBuf> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.get(key).map(|path| path.to_path_buf())
+    }
+
+    fn hold(&self, key: &str, made: NamedTempFile) -> PathBuf {
+        let path = Arc::new(made.into_temp_path());
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody else may have read it meanwhile, and be using that.
+        held.entry(key.to_owned()).or_insert(path).to_path_buf()
+    }
+
+    /// The rows of a file as Parquet, in a temporary file.
+    async fn parse(
+        &self,
+        resolved: &Resolved,
+        found: &NodePath,
+        inputs: &Inputs,
+    ) -> Result<NamedTempFile> {
+        let copy = self.copied(found, inputs).await?;
+        let format = resolved.format.word();
+        let words = match resolved.compression {
+            query::format::Compression::Plain => format.to_owned(),
+            compression => format!("{format}+{}", compression.word()),
+        };
+        let path = copy.path().to_string_lossy().into_owned();
+        let source = HostSource::new(SourceUrl::parse(&format!("{words}:{path}"))?)
+            .with_name(&found.path)
+            .with_temp_dir(&self.temp_dir);
+        let opened = query::format::open(source, ReadOptions::default()).await?;
+        self.written(opened).await
+    }
+
+    /// The bytes of a file, checked, in a temporary file.
+    async fn copied(&self, found: &NodePath, inputs: &Inputs) -> Result<NamedTempFile> {
+        let copy = self.temporary()?;
+        let failed = |source| self.failed(source);
+        let mut reader = inputs.fs().verified(&found.path, None).await?;
+        let mut file = tokio::fs::File::from_std(copy.reopen().map_err(failed)?);
+        let mut chunk = vec![0; CHUNK_BYTES];
+        loop {
+            let read = reader.read(&mut chunk).await;
+            let read = read.map_err(|error| {
+                tinyfs::Error::from_io(format!("can not read `{}`", found.path), error)
+            })?;
+            if read == 0 {
+                break;
+            }
+            file.write_all(&chunk[..read]).await.map_err(failed)?;
+        }
+        file.flush().await.map_err(failed)?;
+        Ok(copy)
+    }
+
+    async fn written(&self, opened: OpenedSource) -> Result<NamedTempFile> {
+        let made = self.temporary()?;
+        let file = made.reopen().map_err(|source| self.failed(source))?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_created_by("duckpond".to_owned())
+            .build();
+        let of_parquet = DataFusionError::from;
+        let mut writer =
+            ArrowWriter::try_new(file, opened.schema(), Some(properties)).map_err(of_parquet)?;
+        let mut rows = opened.into_stream();
+        while let Some(batch) = rows.next().await {
+            let batch = batch?;
+            writer = blocking(move || {
+                writer.write(&batch).map_err(of_parquet)?;
+                Ok(writer)
+            })
+            .await?;
+        }
+        blocking(move || Ok(writer.close().map_err(of_parquet)?)).await?;
+        Ok(made)
+    }
+
+    fn temporary(&self) -> Result<NamedTempFile> {
+        NamedTempFile::new_in(&self.temp_dir).map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: io::Error) -> Error {
+        let dir = self.temp_dir.clone();
+        query::format::Error::Spool { file: "a file of the pond".to_owned(), dir, source }.into()
+    }
+}
+
+/// Runs what waits for disks on a thread of its own.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(DataFusionError::External(Box::new(error)).into()),
+    }
+}
+
+/// The name of what is read of these bytes in this way.
+fn key_of(hash: &ContentHash, resolved: &Resolved) -> String {
+    let (format, compression) = (resolved.format.word(), resolved.compression.word());
+    let text = format!("duckpond parsed {VERSION}\n{hash}\n{format}\n{compression}\n");
+    let mut hex = ContentHash::of(text.as_bytes()).to_string();
+    hex.truncate(HEX);
+    hex
+}
+
+fn dir_of(root: &Path, key: &str) -> PathBuf {
+    root.join(&key[..2])
+}
+
+/// The file of a key that has the hash in its name; others of the key go.
+fn find(root: &Path, key: &str) -> Option<PathBuf> {
+    // Absence is the normal answer, and a directory that can not be read has
+    // the same remedy.
+    for entry in fs::read_dir(dir_of(root, key)).ok()?.flatten() {
+        let name = entry.file_name();
+        let Some(hash) = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(key)?.strip_prefix('-')?.strip_suffix(".parquet"))
+        else {
+            continue;
+        };
+        if hash_of(&entry.path()).is_ok_and(|found| found == hash) {
+            return Some(entry.path());
+        }
+        log_warn!("a file that was read before is not whole and is read again: {key}", key);
+        // What can not be removed is passed over again.
+        let _ = fs::remove_file(entry.path());
+    }
+    None
+}
+
+fn hash_of(path: &Path) -> io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(File::open(path)?)?;
+    let mut hex = hasher.finalize().to_hex().to_string();
+    hex.truncate(HEX);
+    Ok(hex)
+}
+
+/// Puts what was read where it is kept, and removes what was kept too long.
+fn keep(root: &Path, key: &str, made: &NamedTempFile, now_us: i64) -> io::Result<PathBuf> {
+    let dir = dir_of(root, key);
+    fs::create_dir_all(&dir)?;
+    let path = dir.join(format!("{key}-{}.parquet", hash_of(made.path())?));
+    let mut temporary = NamedTempFile::new_in(&dir)?;
+    io::copy(&mut File::open(made.path())?, &mut temporary)?;
+    temporary.flush()?;
+    temporary.persist(&path).map_err(|error| error.error)?;
+    let now = SystemTime::UNIX_EPOCH + Duration::from_micros(now_us.max(0).unsigned_abs());
+    for entry in fs::read_dir(root)?.flatten() {
+        for entry in fs::read_dir(entry.path())?.flatten() {
+            let written = entry.metadata()?.modified()?;
+            if now.duration_since(written).is_ok_and(|age| age > KEPT_FOR) && entry.path() != path {
+                fs::remove_file(entry.path())?;
+            }
+        }
+    }
+    Ok(path)
+}
