@@ -174,11 +174,9 @@ async fn expand(fs: &Fs, operand: &str, failures: &mut Failures) -> Result<Vec<N
 
 /// The path of the directory that an operand names, if it names one.
 async fn named_directory(fs: &Fs, operand: &str) -> Option<String> {
-    match fs.resolve(operand).await {
-        Ok(place) => place.node.entry_type.is_directory().then_some(place.path),
-        // A glob, a dangling link, or nothing; `expand` tells which.
-        Err(_) => None,
-    }
+    // Names tell: what the directory itself says need not be read. An error is a
+    // file, a glob, a dangling link, or nothing; `expand` tells which.
+    fs.working_dir(operand).await.ok().map(|dir| dir.path().to_owned())
 }
 
 async fn collect(
