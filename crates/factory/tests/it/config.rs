@@ -244,7 +244,7 @@ fn a_document_says_what_is_wrong_with_it() {
         ),
         (
             "version: v1\nkind: mkdirs\nmetadata: { path: /a }\n",
-            "pond.yaml:2:7: kind: `mkdirs` is none of mkdir, mknod, attributes",
+            "pond.yaml:2:7: kind: `mkdirs` is none of mkdir, mknod, attributes, copy",
         ),
         (
             "version: v1\nkind: mkdir\nmetadata: { pth: /a }\n",
