@@ -88,7 +88,7 @@ impl Template {
     ///
     /// # Errors
     /// [`Error::Template`].
-    pub fn new(at: &str, text: &str, includes: Vec<(String, String)>) -> Result<Self> {
+    pub fn new(at: &str, text: &str, includes: &[(String, String)]) -> Result<Self> {
         let all: Vec<(&str, &str)> = includes
             .iter()
             .map(|(name, text)| (name.as_str(), text.as_str()))
@@ -303,7 +303,7 @@ mod tests {
 
     async fn made(text: &str, limits: RenderLimits) -> Result<String> {
         let values = json!({ "v": "a<b", "rows": [{ "x": 1.5, "y.z": null }, { "x": 2 }] });
-        let made = Template::new("t", text, Vec::new())?.render(values, limits).await?;
+        let made = Template::new("t", text, &[])?.render(values, limits).await?;
         Ok(String::from_utf8(made).unwrap())
     }
 

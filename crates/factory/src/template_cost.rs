@@ -191,14 +191,13 @@ fn check_expression(tokens: &[Token<'_>]) -> Result<(), &'static str> {
                 literals += usize::from(!is_index);
             }
             Token::Mark(']' | '}') => {
-                if open.pop() == Some(true) {
-                    literals = literals.saturating_sub(1);
-                }
+                literals = literals.saturating_sub(usize::from(open.pop() == Some(true)));
             }
-            Token::Ident(name) if literals > 0 => {
-                if !matches!(*name, "true" | "false" | "none" | "None" | "null") {
-                    return Err("a list or a map that is written down holds no variables");
-                }
+            Token::Ident(name)
+                if literals > 0
+                    && !matches!(*name, "true" | "false" | "none" | "None" | "null") =>
+            {
+                return Err("a list or a map that is written down holds no variables");
             }
             _ => {}
         }

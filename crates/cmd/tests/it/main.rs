@@ -19,6 +19,7 @@ mod history;
 mod hostile;
 mod inbox;
 mod manners;
+mod pipeline;
 mod program;
 mod readme;
 mod reference;

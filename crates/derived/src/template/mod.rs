@@ -251,7 +251,7 @@ async fn rendered(
         }
     };
     let includes = includes(inputs.fs(), &at, &text).await?;
-    let template = Template::new(&at, &text, includes)?;
+    let template = Template::new(&at, &text, &includes)?;
     let values = values::of(config, matches, inputs, derived).await?;
     Ok(template.render(values, RenderLimits::default()).await?)
 }

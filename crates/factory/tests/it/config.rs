@@ -244,7 +244,7 @@ fn a_document_says_what_is_wrong_with_it() {
         ),
         (
             "version: v1\nkind: mkdirs\nmetadata: { path: /a }\n",
-            "pond.yaml:2:7: kind: `mkdirs` is none of mkdir, mknod, attributes",
+            "pond.yaml:2:7: kind: `mkdirs` is none of mkdir, mknod, attributes, copy",
         ),
         (
             "version: v1\nkind: mkdir\nmetadata: { pth: /a }\n",
@@ -260,7 +260,7 @@ fn a_document_says_what_is_wrong_with_it() {
         ),
         (
             "version: v1\nkind: mkdir\nmetadata: { path: /a, freshness: soon }\n",
-            "pond.yaml:3:35: metadata.freshness: `soon` is no length of time such as 90s, 15m, 2h or 3d",
+            "pond.yaml:3:34: metadata.freshness: `soon` is no length of time such as 90s, 15m, 2h or 3d",
         ),
     ] {
         assert_eq!(Document::read(&one(text)).expect_err("a refusal").to_string(), expected);
