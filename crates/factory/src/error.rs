@@ -32,7 +32,7 @@ pub enum Error {
         factory: String,
     },
     /// The node's factory does not know what it is told.
-    #[error("a `{factory}` is run without arguments: `{}` is none of its", argument.escape_debug())]
+    #[error("`{factory}` runs without arguments: `{}` is none of its", argument.escape_debug())]
     NoArguments {
         /// Its factory.
         factory: &'static str,
