@@ -299,15 +299,8 @@ mod tests {
 
     use super::*;
 
-    const ALL: Keeps = Keeps {
-        sum: true,
-        m2: true,
-        min: true,
-        max: true,
-        first: true,
-        last: true,
-        sketch: true,
-    };
+    const ALL: Keeps =
+        Keeps { sum: true, m2: true, min: true, max: true, first: true, last: true, sketch: true };
 
     #[derive(Default)]
     struct Seen(Vec<(i64, Partial)>);

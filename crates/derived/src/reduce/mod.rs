@@ -41,6 +41,6 @@ pub(crate) use directory::out_path;
 pub(crate) use factory::{ReducedDirectory, ReducedSeriesFactory, TemporalReduce};
 pub(crate) use rounded::ReducedTiles;
 pub(crate) use series::ReducedSeries;
-pub(crate) use tile_file::Tile;
 pub use sweep::Swept;
+pub(crate) use tile_file::Tile;
 pub use tiles::Tiles;
