@@ -238,15 +238,3 @@ fn of_query(error: &query::Error) -> Option<String> {
         _ => return None,
     })
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_look_alike_are_suggested() {
-        assert_eq!(nearest("dok.series", ["dock.series", "sites.table"]), Some("dock.series"));
-        assert_eq!(nearest("Sensors", ["sensors", "tables"]), Some("sensors"));
-        assert_eq!(nearest("zzz", ["dock.series"]), None);
-    }
-}
