@@ -281,7 +281,7 @@ fn failed(what: String, error: ExportError) -> CommandError {
         _ => None,
     };
     let failure = match error {
-        E::Read(error) => return CommandError::failure(what).because(error),
+        E::Read(error) => return CommandError::failure(what).because(*error),
         error @ E::NoMatch { .. } => CommandError::not_found(what).because(error),
         error @ (E::NoRows { .. } | E::NoTimes { .. } | E::NoTiles { .. }) => {
             CommandError::usage(what).because(error)
@@ -290,7 +290,7 @@ fn failed(what: String, error: ExportError) -> CommandError {
         | E::PartitionColumn { .. }
         | E::State { .. }
         | E::Encode { .. }) => CommandError::bad_input(what).because(error),
-        error => CommandError::failure(what).because(error),
+        error => CommandError::failure(what).because(*error),
     };
     match hint {
         Some(hint) => failure.hint(hint),

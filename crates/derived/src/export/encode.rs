@@ -40,7 +40,7 @@ pub(crate) struct Encoder {
 
 enum Kind {
     Parquet { writer: Box<ArrowWriter<BufWriter<OutFile>>>, chunks: BatchCoalescer },
-    Csv { out: BufWriter<OutFile>, line: String },
+    Csv { out: Box<BufWriter<OutFile>>, line: String },
 }
 
 impl Encoder {
@@ -72,7 +72,7 @@ impl Encoder {
                     push_field(&mut line, at, Some(field.name()));
                 }
                 end_line(&mut line, &mut out)?;
-                Kind::Csv { out, line }
+                Kind::Csv { out: Box::new(out), line }
             }
         };
         Ok(Self { kind, path })

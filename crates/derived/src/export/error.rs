@@ -121,7 +121,7 @@ pub enum ExportError {
     },
     /// Reading the rows failed.
     #[error(transparent)]
-    Read(#[from] crate::Error),
+    Read(Box<crate::Error>),
 }
 
 impl ExportError {
@@ -131,20 +131,26 @@ impl ExportError {
     }
 }
 
+impl From<crate::Error> for ExportError {
+    fn from(error: crate::Error) -> Self {
+        Self::Read(Box::new(error))
+    }
+}
+
 impl From<query::Error> for ExportError {
     fn from(error: query::Error) -> Self {
-        Self::Read(error.into())
+        crate::Error::from(error).into()
     }
 }
 
 impl From<tinyfs::Error> for ExportError {
     fn from(error: tinyfs::Error) -> Self {
-        Self::Read(error.into())
+        crate::Error::from(error).into()
     }
 }
 
 impl From<datafusion::error::DataFusionError> for ExportError {
     fn from(error: datafusion::error::DataFusionError) -> Self {
-        Self::Read(error.into())
+        crate::Error::from(error).into()
     }
 }

@@ -130,7 +130,7 @@ impl Pattern {
         if below.is_empty() {
             return Err("it names no file".into());
         }
-        if below.iter().any(|part| *part == "..") {
+        if below.contains(&"..") {
             return Err("`..` can not come after a wildcard".into());
         }
         let deep_at = below.iter().position(|part| *part == "**");

@@ -268,9 +268,9 @@ impl Plan {
                 self.dealt.push((name.to_owned(), Outcome::Unchanged));
             }
             if has_moved {
-                self.seen.push(entry)
+                self.seen.push(entry);
             } else {
-                self.quiet.push(entry)
+                self.quiet.push(entry);
             }
             return;
         }

@@ -162,7 +162,7 @@ impl<'a> Take<'a> {
     ) -> factory::Batches<'b> {
         let mut left = skip_rows;
         let rows = opened.stream(None).filter_map(move |batch| {
-            let batch = batch.map_err(BoxError::from).map(|batch| rest_of(batch, &mut left));
+            let batch = batch.map_err(BoxError::from).map(|batch| rest_of(&batch, &mut left));
             futures::future::ready(batch.transpose())
         });
         let (path, reading) = (self.pattern.path_of(&reading.found.name), reading.clone());
@@ -281,7 +281,7 @@ async fn declared(sink: &dyn Sink, path: &str) -> tinyfs::Result<Option<SeriesSp
 }
 
 /// What of a batch comes after the rows that are left to be skipped.
-fn rest_of(batch: RecordBatch, left: &mut u64) -> Option<RecordBatch> {
+fn rest_of(batch: &RecordBatch, left: &mut u64) -> Option<RecordBatch> {
     let rows = batch.num_rows();
     let skip = usize::try_from(*left).unwrap_or(usize::MAX).min(rows);
     *left -= skip as u64;
