@@ -127,7 +127,7 @@ impl Encoder {
                 }
                 writer.into_inner().map_err(|error| unwritten(error, &self.path, &place))?
             }
-            Kind::Csv { out, .. } => out,
+            Kind::Csv { out, .. } => *out,
         };
         let place = out.get_ref().place().to_owned();
         out.flush().map_err(|source| ExportError::io("write", &place, source))?;
