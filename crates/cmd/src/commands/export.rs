@@ -290,7 +290,7 @@ fn failed(what: String, error: ExportError) -> CommandError {
         | E::PartitionColumn { .. }
         | E::State { .. }
         | E::Encode { .. }) => CommandError::bad_input(what).because(error),
-        error => CommandError::failure(what).because(*error),
+        error => CommandError::failure(what).because(error),
     };
     match hint {
         Some(hint) => failure.hint(hint),

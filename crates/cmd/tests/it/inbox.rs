@@ -1,7 +1,7 @@
 //! Inboxes: files of a host directory, taken into the pond by `pond run`.
 
 use std::fs::{self, File};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::program::Place;
 
@@ -20,8 +20,9 @@ fn declare(place: &Place, config: &str) {
 /// Writes a file whose last writing was `age_s` seconds ago.
 fn drop_in(place: &Place, name: &str, text: &str, age_s: u64) {
     let path = place.write(name, text);
-    let then = SystemTime::now() - Duration::from_secs(age_s);
-    File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+    let file = File::options().write(true).open(path).unwrap();
+    let now = file.metadata().unwrap().modified().unwrap();
+    file.set_modified(now - Duration::from_secs(age_s)).unwrap();
 }
 
 fn sql(place: &Place, sql: &str) -> String {
