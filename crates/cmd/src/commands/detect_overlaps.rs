@@ -129,7 +129,7 @@ pub(crate) async fn run(context: &Context, args: &DetectOverlapsArgs) -> Result<
         }
     }
     let found = shown.len() as u64;
-    print_list(args.format.format, shown, |out, overlap| text(out, overlap))?;
+    print_list(args.format.format, shown, text)?;
     if merged > 0 {
         let merged = quantity::counted(merged, "version");
         context.say(&format!("note: {merged} were merged and are no longer known apart"));
@@ -347,7 +347,8 @@ async fn compare_piece(
         let schema = session.schema_of(&name).await.or_fail(cannot)?;
         let data_type = schema.field_with_name(time).or_fail(cannot)?.data_type().clone();
         let unit = Some(series.spec.time_unit);
-        let from = |us| query::time_bound(us, &data_type, unit, true).and_then(literal);
+        let from =
+            |us| query::time_bound(us, &data_type, unit, true).and_then(|time| literal(&time));
         let (Some(first), Some(next)) = (from(range.min_us), from(range.max_us.saturating_add(1)))
         else {
             continue;
@@ -404,7 +405,7 @@ fn union(selects: &[String]) -> String {
 }
 
 /// A moment as SQL writes it, in exactly its type.
-fn literal(value: ScalarValue) -> Option<String> {
+fn literal(value: &ScalarValue) -> Option<String> {
     let data_type = value.data_type();
     let number = value.cast_to(&DataType::Int64).ok()?;
     let ScalarValue::Int64(Some(number)) = number else { return None };
