@@ -1,11 +1,11 @@
 //! Taking data out of a pond, into files that other programs read.
 //!
-//! - [`request`]: what is wanted, and what was done.
-//! - [`calendar`], [`cut`], [`encode`]: rows cut into Hive partitions, as
+//! - `request`: what is wanted, and what was done.
+//! - `calendar`, `cut`, `encode`: rows cut into Hive partitions, as
 //!   Parquet or CSV.
-//! - [`tiles`]: tiles of reductions, rounded for browsers.
-//! - [`work`]: what has changed of a table, and its files brought up to that.
-//! - [`directory`], [`state`], [`manifest`]: the directory that they go to, and
+//! - `tiles`: tiles of reductions, rounded for browsers.
+//! - `work`: what has changed of a table, and its files brought up to that.
+//! - `directory`, `state`, `manifest`: the directory that they go to, and
 //!   what it says of itself.
 //!
 //! Always true: what a directory holds after a whole run equals what a query
