@@ -8,7 +8,7 @@ use tinyfs::NodePath;
 
 use crate::args::{self, ListFormatArg};
 use crate::context::{Context, View};
-use crate::error::{CommandError, Result};
+use crate::error::{CommandError, OrFail as _, Result};
 use crate::freshness::{Freshness, Watch, has_limit, stored_below};
 use crate::output::{ListFormat, Stdout, Style, TextTable, print_list};
 use crate::{node_limits, quantity, quote, time_arg};
@@ -110,7 +110,10 @@ async fn nodes(view: &View, args: &CheckFreshnessArgs) -> Result<Vec<NodePath>> 
             true => match view.fs.resolve(&found.path).await {
                 Ok(target) => target,
                 // A link that leads nowhere names nothing.
-                Err(_) => continue,
+                Err(error) if error.is_absence() => continue,
+                Err(error) => {
+                    return Err(error).or_fail(|| format!("cannot follow `{}`", found.path));
+                }
             },
             false => found,
         };
