@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use tinyfs::NodePath;
+use tinyfs::{EntryType, NodePath};
 
 use crate::args::{self, ListFormatArg};
 use crate::context::{Context, View};
@@ -72,7 +72,20 @@ pub(crate) async fn run(context: &Context, args: &CheckFreshnessArgs) -> Result<
     let pond = context.open().await?;
     let view = context.view(&pond, None).await?;
     let nodes = nodes(&view, args).await?;
-    if nodes.is_empty() {
+    let watch = Watch::new(context, &pond, &view)?;
+    let limit_s = args.limit.map(|limit| limit.as_secs().max(1));
+    let mut checked = Vec::with_capacity(nodes.len());
+    for found in &nodes {
+        let freshness = watch.look(found, limit_s).await;
+        // A computed directory may hold files alone.
+        let holds_none = found.node.entry_type.is_directory()
+            && freshness.error.is_none()
+            && freshness.event.of.is_none();
+        if has_limit(found) || !holds_none {
+            checked.push(shown(freshness, watch.now_us()));
+        }
+    }
+    if checked.is_empty() {
         let what = match args.limit {
             Some(_) => format!("there is no series in `{}`", args.pattern),
             None => format!("nothing in `{}` declares how fresh it has to be", args.pattern),
@@ -80,13 +93,6 @@ pub(crate) async fn run(context: &Context, args: &CheckFreshnessArgs) -> Result<
         return Err(CommandError::not_found(what).hint(
             "say it: `metadata: { path: .., freshness: 3h }` in `pond apply`, or --limit 3h",
         ));
-    }
-    let watch = Watch::new(context, &pond, &view)?;
-    let limit_s = args.limit.map(|limit| limit.as_secs().max(1));
-    let mut checked = Vec::with_capacity(nodes.len());
-    for found in &nodes {
-        let freshness = watch.look(found, limit_s).await;
-        checked.push(shown(freshness, watch.now_us()));
     }
     let looked_at = checked.len() as u64;
     let late = checked.iter().filter(|one| one.late).count() as u64;
@@ -104,6 +110,12 @@ pub(crate) async fn run(context: &Context, args: &CheckFreshnessArgs) -> Result<
 
 /// What is looked at.
 async fn nodes(view: &View, args: &CheckFreshnessArgs) -> Result<Vec<NodePath>> {
+    // What a computed directory holds is judged by its series that lags most.
+    let is_wanted = |one: &NodePath| {
+        let kind = one.node.entry_type;
+        let has_times = kind.is_series() || kind == EntryType::DynamicDirectory;
+        has_limit(one) || (args.limit.is_some() && has_times)
+    };
     let mut nodes = Vec::new();
     for found in super::expand(&view.fs, &args.pattern).await? {
         let found = match found.node.entry_type.is_symlink() {
@@ -117,14 +129,12 @@ async fn nodes(view: &View, args: &CheckFreshnessArgs) -> Result<Vec<NodePath>> 
             },
             false => found,
         };
-        if found.node.entry_type.is_directory() && !has_limit(&found) {
+        if found.node.entry_type == EntryType::Directory && !has_limit(&found) {
             let mut below = Vec::new();
             stored_below(&view.fs, &found.path, &mut below).await?;
-            below.retain(|one| {
-                has_limit(one) || (args.limit.is_some() && one.node.entry_type.is_series())
-            });
+            below.retain(is_wanted);
             nodes.append(&mut below);
-        } else if has_limit(&found) || args.limit.is_some() {
+        } else if is_wanted(&found) {
             nodes.push(found);
         }
     }

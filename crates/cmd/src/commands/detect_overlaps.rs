@@ -1,8 +1,8 @@
 //! `pond detect-overlaps`: where versions of a series are about the same times.
 //!
-//! Always true: the versions are those that were written, also where they were
-//! merged since; what is compared is bounded by the memory limit of a query,
-//! not by the length of the series.
+//! Always true: the versions are those that were written, as far as the pond
+//! still knows them apart, and it is said where it does not; what is compared is
+//! bounded by the memory limit of a query, not by the length of the series.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -119,10 +119,14 @@ pub(crate) async fn run(context: &Context, args: &DetectOverlapsArgs) -> Result<
     for found in all {
         let series = Series::open(&view, found).await?;
         merged += series.merged;
+        let schema = match args.compare {
+            true => Some(series.schema(context, &view).await?),
+            false => None,
+        };
         for overlap in overlaps(series.ranges()) {
-            let compared = match args.compare {
-                true => Some(compare(context, &view, &series, &overlap).await?),
-                false => None,
+            let compared = match &schema {
+                Some(schema) => Some(compare(context, &view, &series, schema, &overlap).await?),
+                None => None,
             };
             differing += compared.map_or(0, |(_, differing)| differing);
             shown.push(series.shown(&overlap, compared));
@@ -206,6 +210,13 @@ impl Series {
             })
             .collect();
         Ok(Self { found, spec, versions, merged })
+    }
+
+    /// The columns of all its versions.
+    async fn schema(&self, context: &Context, view: &View) -> Result<SchemaRef> {
+        let path = &self.found.path;
+        let schema = context.session(view, ALL_TIME)?.schema_of(path).await;
+        schema.or_fail(|| format!("cannot compare versions of `{path}`"))
     }
 
     fn ranges(&self) -> impl Iterator<Item = (u64, TimeRange)> {
@@ -292,11 +303,9 @@ async fn compare(
     context: &Context,
     view: &View,
     series: &Series,
+    all: &SchemaRef,
     overlap: &Overlap,
 ) -> Result<(u64, u64)> {
-    let path = &series.found.path;
-    let all = context.session(view, ALL_TIME)?.schema_of(path).await;
-    let all = all.or_fail(|| format!("cannot compare versions of `{path}`"))?;
     let mut sums = (0, 0);
     let within = overlap.versions.iter().filter_map(|number| {
         let (_, range) = series.versions.get(number)?;
@@ -312,8 +321,7 @@ async fn compare(
             let range = TimeRange { min_us: piece.0, max_us: us - 1 };
             // A session keeps what it has opened, so each piece has its own.
             let session = context.session(view, ALL_TIME)?;
-            let (shared, differing) =
-                compare_piece(&session, series, &all, range, &piece.1).await?;
+            let (shared, differing) = compare_piece(&session, series, all, range, &piece.1).await?;
             (sums.0, sums.1) = (sums.0 + shared, sums.1 + differing);
             piece = (us, active.clone());
         }
@@ -340,6 +348,7 @@ async fn compare_piece(
         return Ok((0, 0));
     }
     let time = &series.spec.time_column;
+    let [version, low, high] = ["version", "low", "high"].map(|name| unused(all, name));
     let mut selects = Vec::with_capacity(versions.len());
     for number in versions {
         let name = format!("version_{number}");
@@ -349,10 +358,8 @@ async fn compare_piece(
         let unit = Some(series.spec.time_unit);
         let from =
             |us| query::time_bound(us, &data_type, unit, true).and_then(|time| literal(&time));
-        let (Some(first), Some(next)) = (from(range.min_us), from(range.max_us.saturating_add(1)))
-        else {
-            continue;
-        };
+        let bounds = from(range.min_us).zip(from(range.max_us.saturating_add(1)));
+        let (first, next) = bounds.ok_or_else(|| CommandError::failure(cannot()))?;
         let columns = all.fields().iter().map(|field| {
             let column = quote::sql_name(field.name());
             match schema.field_with_name(field.name()) {
@@ -363,7 +370,7 @@ async fn compare_piece(
         let columns: Vec<String> = columns.collect();
         let time = quote::sql_name(time);
         selects.push(format!(
-            "SELECT {number} AS __version, {} FROM {name} WHERE {time} >= {first} AND {time} < {next}",
+            "SELECT {number} AS {version}, {} FROM {name} WHERE {time} >= {first} AND {time} < {next}",
             columns.join(", ")
         ));
     }
@@ -373,12 +380,12 @@ async fn compare_piece(
         all.fields().iter().map(|field| quote::sql_name(field.name())).collect();
     let sql = format!(
         "WITH everything AS ({rows}),
-        kinds AS (SELECT {columns}, min(__version) AS __low, max(__version) AS __high
+        kinds AS (SELECT {columns}, min({version}) AS {low}, max({version}) AS {high}
             FROM everything GROUP BY {columns}),
-        keys AS (SELECT count(*) AS __kinds FROM kinds GROUP BY {key}
-            HAVING min(__low) < max(__high))
+        keys AS (SELECT count(*) AS kinds FROM kinds GROUP BY {key}
+            HAVING min({low}) < max({high}))
         SELECT count(*) AS shared,
-            CAST(coalesce(sum(CASE WHEN __kinds > 1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS differing
+            CAST(coalesce(sum(CASE WHEN kinds > 1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS differing
         FROM keys",
         rows = union(&selects),
         columns = columns.join(", "),
@@ -390,6 +397,17 @@ async fn compare_piece(
         u64::try_from(numbers.value(0)).ok()
     };
     number(0).zip(number(1)).ok_or_else(|| CommandError::failure(cannot()))
+}
+
+/// A name like this one that no column has.
+fn unused(schema: &SchemaRef, name: &str) -> String {
+    let is_taken =
+        |name: &String| schema.fields().iter().any(|field| field.name().eq_ignore_ascii_case(name));
+    let mut name = format!("__{name}");
+    while is_taken(&name) {
+        name.push('_');
+    }
+    name
 }
 
 /// All of them, one after another, nested no deeper than need be.

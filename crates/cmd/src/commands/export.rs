@@ -172,7 +172,15 @@ pub(crate) async fn run(context: &Context, args: &ExportArgs) -> Result<()> {
 
 /// Refuses to write into the pond's own directory.
 fn outside_of_the_pond(pond: &Path, dir: &Path) -> Result<()> {
-    // What is not there yet is where its first directory that is there leads.
+    // What is not there yet is where its first directory that is there leads,
+    // unless it leads back up.
+    let missing = dir
+        .ancestors()
+        .take_while(|dir| !dir.as_os_str().is_empty() && std::fs::symlink_metadata(dir).is_err());
+    if missing.into_iter().any(|dir| dir.ends_with("..")) {
+        let what = format!("`{}` leads up from a directory that is not there", show(dir));
+        return Err(CommandError::usage(what).hint("write the way to it without `..`"));
+    }
     let there = dir.ancestors().find_map(|dir| {
         let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
         std::fs::canonicalize(dir).ok()

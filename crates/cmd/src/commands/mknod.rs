@@ -8,7 +8,7 @@ use factory::config::{ConfigError, Key, Mknod, Node, Place, Value, Values, parse
 use steward::WriteView;
 
 use super::apply::{
-    self, Declared, Outcome, Refused, check_node, expand_document, perform, read_file,
+    self, Declared, Making, Outcome, Refused, check_node, expand_document, perform, read_file,
     set_variables,
 };
 use crate::args;
@@ -82,7 +82,11 @@ pub(crate) async fn run(context: &Context, args: &MknodArgs) -> Result<()> {
                 }
                 return Err(error.hint(format!("`pond describe {shown}` shows what it is")));
             }
-            perform(context, &pond, view, &declared, Vec::new(), &heading).await
+            let making = Making { context, pond: &pond, view, copies: &[], is_rehearsal: false };
+            let made = perform(&making, &declared, &heading).await?;
+            // From here on it is committed or not, and says which.
+            context.lift_ceiling();
+            Ok(made.outcomes)
         })
         .await?
         .value;

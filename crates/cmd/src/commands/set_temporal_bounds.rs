@@ -66,10 +66,12 @@ pub(crate) async fn run(context: &Context, args: &SetTemporalBoundsArgs) -> Resu
         context.say(&format!("{} has these bounds already", args.path));
         return Ok(());
     }
-    if after.is_empty() {
+    let bounds: Vec<&str> =
+        after.lines().filter(|line| line.starts_with("temporal_bounds.")).collect();
+    if bounds.is_empty() {
         context.say(&format!("{} has no bounds", args.path));
     }
-    for line in after.lines() {
+    for line in bounds {
         context.say(&format!("{}: {line}", args.path));
     }
     Ok(())

@@ -122,6 +122,8 @@ struct ShownFreshness {
     #[serde(skip)]
     age_s: Option<i64>,
     #[serde(skip)]
+    ran_well: bool,
+    #[serde(skip)]
     is_unknown: bool,
 }
 
@@ -138,6 +140,7 @@ impl ShownFreshness {
             limit_seconds: freshness.limit_s,
             late: freshness.is_late(now_us),
             age_s: freshness.age_s(now_us),
+            ran_well: runs.is_some_and(|record| !record.is_open() && failure.is_none()),
             is_unknown: freshness.event.is_unknown,
             last_error: freshness.error.or(failure),
             path: freshness.path,
@@ -314,7 +317,7 @@ fn freshness_text(out: &mut Stdout, all: &[ShownFreshness], style: Style) -> Res
         };
         let run = match (&one.last_run, &one.last_ok) {
             (None, _) => String::new(),
-            (Some(_), Some(ok)) if one.last_error.is_none() => ok.clone(),
+            (Some(_), Some(ok)) if one.ran_well => ok.clone(),
             (Some(began), _) => format!("{began}, not well"),
         };
         let mut path = quote::terminal(&one.path).into_owned();

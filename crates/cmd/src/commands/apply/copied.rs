@@ -29,7 +29,7 @@ use steward::WriteView;
 use tinyfs::Fs;
 
 use super::declared::{Declared, Refused, What};
-use super::perform::{Done, Outcome};
+use super::perform::Done;
 use crate::commands::copy::Tally;
 use crate::commands::copy::declared::{Prepared, prepare};
 use crate::context::Context;
@@ -149,7 +149,7 @@ where
 
 /// A copy that was looked at beside what the pond has.
 #[derive(Debug)]
-pub(super) struct Compared {
+pub(in crate::commands) struct Compared {
     path: String,
     /// The sources as they are written.
     shown: String,
@@ -264,37 +264,52 @@ async fn hash_of(path: PathBuf) -> std::io::Result<blake3::Hash> {
 }
 
 impl Compared {
-    /// The path of a copy that is not in the pond yet.
-    pub(super) fn new_path(&self) -> Option<&str> {
-        self.is_new.then_some(self.path.as_str())
+    /// Whether it is a copy to a path where nothing was.
+    pub(super) fn is_new_at(&self, path: &str) -> bool {
+        self.is_new && self.path == path
+    }
+
+    /// Whether it is the copy to a path.
+    pub(super) fn is_at(&self, path: &str) -> bool {
+        self.path == path
     }
 }
 
-/// Carries out the copies that are due, inside the transaction. A rehearsal
-/// only tells of them: it would write all that it copies.
+/// Carries out a copy inside the transaction, unless it has been by now. A
+/// rehearsal only tells of it: it would write all that it copies.
 pub(super) async fn perform(
     context: &Context,
     view: &WriteView,
-    compared: &[Compared],
+    one: &Compared,
     is_rehearsal: bool,
-) -> Result<(Vec<Outcome>, Vec<Tally>)> {
+) -> Result<(Done, Option<Tally>)> {
     let fs = view.fs();
-    let (mut outcomes, mut tallies) = (Vec::new(), Vec::new());
-    for one in compared {
-        let done = match (&one.prepared, one.is_new) {
-            (None, _) => Done::Unchanged,
-            (Some(_), true) => Done::Created,
-            (Some(_), false) => {
-                Done::Updated { before: String::new(), after: format!("{}\n", one.shown) }
-            }
-        };
-        outcomes.push(Outcome { path: one.path.clone(), kind: "copy".to_owned(), done });
-        let Some(prepared) = one.prepared.as_ref().filter(|_| !is_rehearsal) else { continue };
-        tallies.push(prepared.perform(context, view).await?);
-        let cannot = || format!("cannot note what was copied to `{}`", one.path);
-        let mut attributes = fs.resolve(&one.path).await.or_fail(cannot)?.node.attributes;
-        attributes.insert(COPIED.to_owned(), one.digest.clone());
-        fs.set_attributes(&one.path, attributes).await.or_fail(cannot)?;
+    let cannot = || format!("cannot copy to `{}`", one.path);
+    let before = match fs.resolve(&one.path).await {
+        Ok(found) => Some(found),
+        Err(error) if error.is_absence() => None,
+        Err(error) => return Err(CommandError::failure(cannot()).because(error)),
+    };
+    let copied = before.as_ref().and_then(|found| found.node.attributes.get(COPIED));
+    // Another apply may have copied the same since this one looked.
+    if copied == Some(&one.digest) {
+        return Ok((Done::Unchanged, None));
     }
-    Ok((outcomes, tallies))
+    let Some(prepared) = &one.prepared else {
+        let what = format!("`{}` was copied to by another command meanwhile", one.path);
+        return Err(CommandError::failure(what).hint("run the same again"));
+    };
+    let done = match before {
+        None => Done::Created,
+        Some(_) => Done::Updated { before: String::new(), after: format!("{}\n", one.shown) },
+    };
+    if is_rehearsal {
+        return Ok((done, None));
+    }
+    let tally = prepared.perform(context, view).await?;
+    let cannot = || format!("cannot note what was copied to `{}`", one.path);
+    let mut attributes = fs.resolve(&one.path).await.or_fail(cannot)?.node.attributes;
+    attributes.insert(COPIED.to_owned(), one.digest.clone());
+    fs.set_attributes(&one.path, attributes).await.or_fail(cannot)?;
+    Ok((done, Some(tally)))
 }

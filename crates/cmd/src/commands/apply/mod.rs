@@ -17,7 +17,7 @@ mod show;
 pub(super) use declared::{
     Declared, Refused, check_node, expand_document, read_file, set_variables,
 };
-pub(super) use perform::{Outcome, perform};
+pub(super) use perform::{Making, Outcome, perform};
 pub(super) use show::changes;
 
 use std::collections::BTreeSet;
@@ -25,6 +25,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use steward::{Commit, WriteView};
+
+use perform::Made;
 
 use crate::context::Context;
 use crate::error::{CommandError, Result};
@@ -71,7 +73,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<()> {
     let values = set_variables(&args.variables)?;
     let sources = declared::read_files(&args.files)?;
     let registry = derived::registry();
-    let mut all = declared::read(&sources, &values, &registry)?;
+    let all = declared::read(&sources, &values, &registry)?;
     let paths: BTreeSet<String> = all.iter().map(|one| one.path.clone()).collect();
     let pond = context.open().await?;
     let heading = declared::heading(&sources);
@@ -79,23 +81,22 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<()> {
         let view = context.view(&pond, None).await?;
         copied::compare(context, &view.fs, &all, &heading).await?
     };
-    if args.dry_run {
-        // Of what would be copied there is nothing yet that could be told more.
-        let is_new = |path: &str| compared.iter().any(|one| one.new_path() == Some(path));
-        all.retain(|one| !is_new(&one.path));
-    }
     let work = async |view: &WriteView| {
-        let (copied, tallies) = copied::perform(context, view, &compared, args.dry_run).await?;
-        let mut outcomes = perform(context, &pond, view, &all, copied, &heading).await?;
-        if !args.dry_run {
-            prune::mark(view, &outcomes).await?;
+        let is_rehearsal = args.dry_run;
+        let making = Making { context, pond: &pond, view, copies: &compared, is_rehearsal };
+        let mut made = perform(&making, &all, &heading).await?;
+        if !is_rehearsal {
+            prune::mark(view, &made.outcomes).await?;
         }
         if args.prune {
-            outcomes.extend(prune::perform(view, &paths, args.yes || args.dry_run).await?);
+            let has_leave = args.yes || is_rehearsal;
+            made.outcomes.extend(prune::perform(view, &paths, has_leave).await?);
         }
-        Ok::<_, CommandError>((outcomes, tallies))
+        // From here on it is committed or not, and says which.
+        context.lift_ceiling();
+        Ok::<_, CommandError>(made)
     };
-    let ((outcomes, tallies), txn_seq) = if args.dry_run {
+    let (Made { outcomes, tallies }, txn_seq) = if args.dry_run {
         (pond.rehearse(work).await?.0, None)
     } else {
         let written = pond.write(context.intent(), work).await?;

@@ -8,8 +8,10 @@ use factory::config::ConfigError;
 use steward::{Pond, WriteView};
 use tinyfs::{Configured, EntryType, Fs, NewVersion, NodePath, WriteStore};
 
+use super::copied::{self, Compared};
 use super::declared::{Declared, Refused, What};
 use super::plans;
+use crate::commands::copy::Tally;
 use crate::context::Context;
 use crate::error::{CommandError, OrFail as _, Result};
 use crate::{node_limits, quote};
@@ -64,20 +66,34 @@ impl Outcome {
     }
 }
 
-/// Makes everything but the copies, which are made, and plans what is computed
-/// differently from before.
+/// Where things are made.
+pub(in crate::commands) struct Making<'a> {
+    pub(in crate::commands) context: &'a Context,
+    pub(in crate::commands) pond: &'a Pond,
+    pub(in crate::commands) view: &'a WriteView,
+    /// The copies among what is declared.
+    pub(in crate::commands) copies: &'a [Compared],
+    /// Whether nothing is kept of it.
+    pub(in crate::commands) is_rehearsal: bool,
+}
+
+/// What was made.
+#[derive(Debug, Default)]
+pub(in crate::commands) struct Made {
+    pub(in crate::commands) outcomes: Vec<Outcome>,
+    /// What was copied.
+    pub(in crate::commands) tallies: Vec<Tally>,
+}
+
+/// Makes everything, and plans what is computed differently from before.
 pub(in crate::commands) async fn perform(
-    context: &Context,
-    pond: &Pond,
-    view: &WriteView,
+    making: &Making<'_>,
     all: &[Declared],
-    copied: Vec<Outcome>,
     heading: &str,
-) -> Result<Vec<Outcome>> {
-    let fs = view.fs();
-    let mut outcomes = copied;
+) -> Result<Made> {
+    let mut made = Made::default();
     for one in all {
-        make(&fs, one, &mut outcomes).await.map_err(|stopped| match stopped {
+        make(making, one, &mut made).await.map_err(|stopped| match stopped {
             Stopped::InTheWay(what) => {
                 let error = ConfigError::new(one.place.clone(), what);
                 let shown = quote::shell(&one.path).into_owned();
@@ -88,8 +104,8 @@ pub(in crate::commands) async fn perform(
             Stopped::Failed(error) => error,
         })?;
     }
-    plans::plan(context, pond, view, all, &outcomes, heading).await?;
-    Ok(outcomes)
+    plans::plan(making, all, &made.outcomes, heading).await?;
+    Ok(made)
 }
 
 /// Why something that is declared can not be made.
@@ -106,11 +122,12 @@ impl From<CommandError> for Stopped {
     }
 }
 
-async fn make(
-    fs: &Fs<dyn WriteStore>,
-    one: &Declared,
-    outcomes: &mut Vec<Outcome>,
-) -> Result<(), Stopped> {
+async fn make(making: &Making<'_>, one: &Declared, made: &mut Made) -> Result<(), Stopped> {
+    let fs = &making.view.fs();
+    let Made { outcomes, tallies } = made;
+    // Of what a rehearsal does not copy there is nothing that could be told more.
+    let is_awaited =
+        making.is_rehearsal && making.copies.iter().any(|copy| copy.is_new_at(&one.path));
     match &one.what {
         What::Directory => directory(fs, &one.path, true, outcomes).await?,
         What::Computed { factory, entry_type, config } => {
@@ -121,14 +138,25 @@ async fn make(
             let kind = factory.clone();
             outcomes.push(Outcome { path: one.path.clone(), kind, done });
         }
-        // What else is said of it follows.
-        What::Copied(_) => {}
+        What::Copied(_) => {
+            if let Some(parent) = tinyfs::path::parent(&one.path) {
+                directory(fs, parent, false, outcomes).await?;
+            }
+            for copy in making.copies.iter().filter(|copy| copy.is_at(&one.path)) {
+                let Making { context, view, is_rehearsal, .. } = *making;
+                let (done, tally) = copied::perform(context, view, copy, is_rehearsal).await?;
+                let kind = "copy".to_owned();
+                outcomes.push(Outcome { path: one.path.clone(), kind, done });
+                tallies.extend(tally);
+            }
+        }
+        What::AsItIs if is_awaited => {}
         What::AsItIs => {
             let kind = "attributes".to_owned();
             outcomes.push(Outcome { path: one.path.clone(), kind, done: Done::Unchanged });
         }
     }
-    if one.limits.is_empty() {
+    if one.limits.is_empty() || is_awaited {
         return Ok(());
     }
     let (before, after) = node_limits::say(fs, &one.path, one.limits).await?;

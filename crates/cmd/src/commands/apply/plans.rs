@@ -10,12 +10,11 @@ use std::error::Error as StdError;
 use diagnostics::nearest_one;
 use factory::config::ConfigError;
 use query::Session;
-use steward::{Pond, WriteView};
 use tinyfs::{Fs, NodePath};
 
 use super::declared::{Declared, Refused, chain};
-use super::perform::Outcome;
-use crate::context::{Context, with_computed};
+use super::perform::{Making, Outcome};
+use crate::context::with_computed;
 use crate::error::{Result, find_cause};
 
 /// Children of one directory that are planned; of more only the names are
@@ -24,13 +23,12 @@ const MAX_CHILDREN: usize = 256;
 
 /// Plans every computed node that is created or updated.
 pub(super) async fn plan(
-    context: &Context,
-    pond: &Pond,
-    view: &WriteView,
+    making: &Making<'_>,
     all: &[Declared],
     outcomes: &[Outcome],
     heading: &str,
 ) -> Result<()> {
+    let Making { context, pond, view, .. } = *making;
     let fs = with_computed(&view.fs().read_only(), &derived::registry());
     let session = context.session_within(pond, &fs)?;
     let mut errors = Vec::new();

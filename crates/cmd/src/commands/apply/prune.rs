@@ -46,7 +46,7 @@ pub(super) async fn perform(
     has_leave: bool,
 ) -> Result<Vec<Outcome>> {
     let fs = view.fs();
-    let gone = undeclared(&fs, declared).await?;
+    let gone = undeclared(&fs, &where_they_are(&fs, declared).await?).await?;
     if !gone.is_empty() && !has_leave {
         let paths: Vec<&str> = gone.iter().map(|found| found.path.as_str()).collect();
         let count = quantity::counted(gone.len() as u64, "node");
@@ -64,6 +64,29 @@ pub(super) async fn perform(
         outcomes.push(Outcome { path: found.path, kind, done: Done::Removed });
     }
     Ok(outcomes)
+}
+
+/// What is declared by the paths that it has: one that is written through a
+/// link is the link, and what it leads to.
+async fn where_they_are(
+    fs: &Fs<dyn WriteStore>,
+    declared: &BTreeSet<String>,
+) -> Result<BTreeSet<String>> {
+    let mut paths = declared.clone();
+    for path in declared {
+        for found in [fs.resolve_link(path).await, fs.resolve(path).await] {
+            match found {
+                Ok(found) => drop(paths.insert(found.path)),
+                Err(error) if error.is_absence() => {}
+                Err(error) => {
+                    return Err(
+                        CommandError::failure(format!("cannot look at `{path}`")).because(error)
+                    );
+                }
+            }
+        }
+    }
+    Ok(paths)
 }
 
 fn shortened(paths: &[&str]) -> String {

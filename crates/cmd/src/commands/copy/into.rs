@@ -9,7 +9,8 @@ use diagnostics::{Progress, Unit};
 use futures::{StreamExt as _, TryStreamExt as _};
 use query::format::{OpenedSource, TableKind};
 use tinyfs::{
-    EntryType, Fs, NewVersion, NodePath, Reader, SeriesSpec, Target, VerifiedReader, WriteStore,
+    Attributes, EntryType, Fs, NewVersion, NodePath, Reader, SeriesSpec, Target, VerifiedReader,
+    WriteStore,
 };
 use tlogfs::{Look, ParquetWriteExt as _, Written};
 use tokio::io::{AsyncRead, ReadBuf};
@@ -202,6 +203,12 @@ async fn declare_floor(fs: &Fs<dyn WriteStore>, to: &str, declare: &Declare) -> 
     fs.set_attributes(to, attributes).await.or_fail(fail)
 }
 
+/// What a series declares of its rows. Which times queries see of them is no
+/// part of that.
+fn without_bounds(spec: SeriesSpec) -> SeriesSpec {
+    SeriesSpec { start_us: None, end_us: None, ..spec }
+}
+
 /// Copies a file from one place in the pond to another: of a series all that
 /// holds its rows (a merged run stands for the versions it covers, which may be
 /// gone), of anything else the newest version.
@@ -214,6 +221,14 @@ async fn within(fs: &Fs<dyn WriteStore>, from: &NodePath, to: &str) -> Result<Co
             .because(tinyfs::Error::Computed { path, actual })
             .hint("copy its rows out and in, or make another node with its configuration")
             .hint(format!("pond cat --config {}", crate::quote::shell(&from.path))));
+    }
+    // What else is said of the node, such as how fresh it has to be, is of it
+    // and not of its copies.
+    let said = |error| CommandError::failure(fail()).because(error);
+    let spec = SeriesSpec::read_from(&from.node.attributes).map_err(said)?;
+    let mut attributes = Attributes::new();
+    if let Some(spec) = &spec {
+        spec.write_to(&mut attributes);
     }
     let store = fs.store();
     let versions = if entry_type.is_series() {
@@ -234,11 +249,11 @@ async fn within(fs: &Fs<dyn WriteStore>, from: &NodePath, to: &str) -> Result<Co
         };
         match fs.target(to).await.or_fail(fail)? {
             Target::New { .. } => {
-                let attributes = from.node.attributes.clone();
-                fs.create_file(to, entry_type, attributes, copy).await.or_fail(fail)?;
+                fs.create_file(to, entry_type, attributes.clone(), copy).await.or_fail(fail)?;
             }
             Target::Existing(found) if found.node.entry_type == entry_type => {
-                if entry_type.is_series() && found.node.attributes != from.node.attributes {
+                let other = SeriesSpec::read_from(&found.node.attributes).map_err(said)?;
+                if other.map(without_bounds) != spec.clone().map(without_bounds) {
                     return Err(CommandError::failure(format!(
                         "`{to}` declares itself otherwise than `{}`",
                         from.path

@@ -156,3 +156,63 @@ fn a_variable_without_a_value_is_told_so() {
     let ran = place.run(["apply", "-f", "pond.yaml", "-v", "base"]).fails(2);
     ran.says("`base` gives no value to a variable").says("-v base=VALUE");
 }
+
+#[test]
+fn what_is_declared_through_a_link_is_not_pruned() {
+    let place = Place::with_pond();
+    place.run(["mkdir", "/y2026"]).ok();
+    place.run(["ln", "-s", "/y2026", "/now"]).ok();
+    declare(&place, &TWO.replace("/deep/", "/now/"));
+    place.run(["apply", "-f", "pond.yaml"]).ok();
+    let before = place.txn();
+    place.run(["apply", "-f", "pond.yaml", "--prune", "--yes"]).ok().says("0 removed");
+    assert_eq!(place.txn(), before);
+    place.run(["sql", "SELECT two FROM '/y2026/b'"]).ok();
+}
+
+#[test]
+fn two_applies_at_once_copy_once() {
+    let place = Place::with_pond();
+    // So much of it that both read it while neither has committed.
+    let rows: String = (0..60_000).map(|at| format!("{at},1.5\n")).collect();
+    place.write("dock.csv", format!("when,level\n{rows}"));
+    declare(
+        &place,
+        "version: v1\nkind: copy\nmetadata: { path: /dock.series }\n\
+         spec: { source: \"host+csv+series://DIR/dock.csv\", time_column: when, time_format: epoch, floor: none }\n",
+    );
+    let applies: Vec<_> = (0..3)
+        .map(|_| {
+            let mut command = place.command();
+            command.args(["apply", "-f", "pond.yaml"]).stderr(std::process::Stdio::piped());
+            command.spawn().unwrap()
+        })
+        .collect();
+    let said = applies.into_iter().map(|apply| apply.wait_with_output().unwrap());
+    let said: Vec<String> = said
+        .map(|said| {
+            let text = String::from_utf8(said.stderr).unwrap();
+            assert!(said.status.success(), "{text}");
+            text
+        })
+        .collect();
+    assert_eq!(count(&place, "/dock.series"), "60000");
+    assert_eq!(place.txn(), 1, "{said:?}");
+    assert_eq!(said.iter().filter(|text| text.contains("1 created")).count(), 1, "{said:?}");
+}
+
+#[test]
+fn a_copy_in_the_pond_declares_its_rows_alike_and_nothing_else() {
+    let place = Place::with_pond();
+    place.write("dock.csv", CSV);
+    place.write("notes.txt", "calibrated");
+    declare(&place, POND);
+    place.run(["apply", "-f", "pond.yaml"]).ok();
+    place.run(["copy", "/sensors/dock.series", "/sensors/kept.series"]).ok();
+    assert_eq!(count(&place, "/sensors/kept.series"), "2");
+    let ran = place.run(["describe", "--format", "json", "/sensors/kept.series"]).ok();
+    assert!(ran.text().contains("when"), "{}", ran.text());
+    assert!(!ran.text().contains("freshness"), "{}", ran.text());
+    // How fresh one of them has to be is no reason to refuse the other's rows.
+    place.run(["copy", "/sensors/dock.series", "/sensors/kept.series"]).ok();
+}

@@ -74,6 +74,15 @@ fn a_limit_on_the_command_line_is_of_every_series_it_names() {
     assert!(ran.text().contains("/b/y.series") && !ran.text().contains("/a/x.series"));
     place.run(["check-freshness", "/a", "--limit", "3h"]).ok().says("1 node, none late");
     place.run(["check-freshness", "/*/*.series", "--limit", "30m"]).fails(1).says("2 of 2");
+    // A directory of computed series is as fresh as they are.
+    apply(
+        &place,
+        "version: v1\nkind: mknod\nmetadata: { path: /reduced }\nspec:\n  factory: temporal-reduce\n\
+         \x20 config: { in_pattern: /b/*.series, out_pattern: $0, resolutions: [1h], aggregations: [{ type: avg }] }\n",
+    );
+    let ran = place.run(["check-freshness", "/reduced", "--limit", "3h"]).fails(1);
+    assert!(ran.text().contains("/reduced"), "{}", ran.text());
+    place.run(["check-freshness", "/reduced", "--limit", "8h"]).ok().says("none late");
     place.run(["check-freshness", "/nope", "--limit", "3h"]).fails(3);
     place.run(["check-freshness", "--limit", "soon"]).fails(2);
 }
