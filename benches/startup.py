@@ -1,6 +1,7 @@
 """Start-up: what a run of the program costs before it does anything, and how
 large the program is."""
 
+import shutil
 import subprocess
 import tempfile
 from collections import Counter
@@ -41,10 +42,10 @@ def bench(tools, data, work, rounds):
     """Runs it, and gives its figures."""
     pond = work / "startup"
     env = {"POND": str(pond)}
-    if not pond.exists():
-        run([tools.pond, "init", "--pond", pond])
-        small = data.bytes(1024)
-        run([tools.pond, "copy", f"host:///{str(small).lstrip('/')}", "/small.bin"], env)
+    shutil.rmtree(pond, ignore_errors=True)
+    run([tools.pond, "init", "--pond", pond])
+    small = data.bytes(1024)
+    run([tools.pond, "copy", f"host:///{str(small).lstrip('/')}", "/small.bin"], env)
     commands = {
         "pond --version": [tools.pond, "--version"],
         "pond list /": [tools.pond, "list", "/"],

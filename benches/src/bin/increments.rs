@@ -114,7 +114,7 @@ async fn refresh(pond: &Pond, computer: &Arc<Derived>, path: &str) -> Outcome {
 fn status_mib(name: &str) -> Outcome<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix(name));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1)).ok_or("no such line")?;
+    let kib = line.and_then(|line| line.split_whitespace().next()).ok_or("no such line")?;
     Ok(kib.parse::<f64>()? / 1024.0)
 }
 
