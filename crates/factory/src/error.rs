@@ -71,6 +71,14 @@ pub enum Error {
         /// How long it had, in seconds.
         limit_s: u64,
     },
+    /// No template is rendered while so many run that were given up.
+    #[error("the template `{at}` is not rendered: {running} that took too long still run")]
+    StillRunning {
+        /// The template.
+        at: String,
+        /// How many run.
+        running: usize,
+    },
     /// The file system could not answer.
     #[error(transparent)]
     Store(#[from] tinyfs::Error),

@@ -8,7 +8,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::channel::oneshot;
@@ -109,20 +109,21 @@ impl Template {
     /// broken off: one that takes too long is left behind.
     ///
     /// # Errors
-    /// [`Error::Template`], [`Error::Deadline`], [`Error::TooLong`].
+    /// [`Error::Template`], [`Error::Deadline`], [`Error::StillRunning`],
+    /// [`Error::TooLong`].
     pub async fn render(self, values: serde_json::Value, limits: RenderLimits) -> Result<Vec<u8>> {
         let Self { tera, at } = self;
-        let deadline = || Error::Deadline { at: at.clone(), limit_s: limits.time.as_secs() };
-        if GIVEN_UP.load(Ordering::Relaxed) >= MAX_GIVEN_UP {
-            return Err(deadline());
+        let given_up = GIVEN_UP.load(Ordering::SeqCst);
+        if given_up >= MAX_GIVEN_UP {
+            return Err(Error::StillRunning { at, running: given_up });
         }
         let (sender, receiver) = oneshot::channel();
-        let (name, given_up) = (at.clone(), Arc::new(AtomicBool::new(false)));
-        let still = Arc::clone(&given_up);
+        let (name, running) = (at.clone(), Arc::new(Running::new(&GIVEN_UP)));
+        let ends = Ends(Arc::clone(&running));
         let work = move || {
+            let _ends = ends;
             // Whoever waited may be gone.
             let _ = sender.send(render(&tera, &name, &values, limits.output_bytes));
-            take_back(&still);
         };
         let thread = std::thread::Builder::new().name("template".to_owned());
         thread.spawn(work).map_err(|source| Error::Run {
@@ -130,33 +131,59 @@ impl Template {
             source: Box::new(source),
         })?;
         let timer = std::pin::pin!(tokio::time::sleep(limits.time));
-        match select(receiver, timer).await {
-            Either::Left((Ok(rendered), _)) => rendered,
-            Either::Left((Err(_), _)) => {
-                Err(Error::Template { at, message: "the engine broke off".to_owned(), line: None })
-            }
-            Either::Right(((), mut receiver)) => {
-                GIVEN_UP.fetch_add(1, Ordering::Relaxed);
-                given_up.store(true, Ordering::SeqCst);
-                receiver.close();
-                // It may have been ready just before.
-                match receiver.try_recv() {
-                    Ok(Some(rendered)) => {
-                        take_back(&given_up);
-                        rendered
-                    }
-                    _ => Err(deadline()),
+        let ended = match select(receiver, timer).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right(((), receiver)) => {
+                if running.give_up() {
+                    return Err(Error::Deadline { at, limit_s: limits.time.as_secs() });
                 }
+                // It ended just before, and what it made is there.
+                receiver.await
             }
-        }
+        };
+        ended.unwrap_or_else(|_| {
+            Err(Error::Template { at, message: "the engine broke off".to_owned(), line: None })
+        })
     }
 }
 
-/// A template that was given up and has ended all the same counts no more;
-/// whichever side sees it first takes it back, once.
-fn take_back(given_up: &AtomicBool) {
-    if given_up.swap(false, Ordering::SeqCst) {
-        GIVEN_UP.fetch_sub(1, Ordering::Relaxed);
+/// A render on a thread of its own: it runs, was given up, or has ended.
+struct Running {
+    state: AtomicU8,
+    /// Counts those that were given up and still run.
+    given_up: &'static AtomicUsize,
+}
+
+const RUNS: u8 = 0;
+const GIVEN: u8 = 1;
+const ENDED: u8 = 2;
+
+impl Running {
+    const fn new(given_up: &'static AtomicUsize) -> Self {
+        Self { state: AtomicU8::new(RUNS), given_up }
+    }
+
+    /// Gives it up, unless it has ended.
+    fn give_up(&self) -> bool {
+        // Counted first: it may end at once and count itself off.
+        self.given_up.fetch_add(1, Ordering::SeqCst);
+        let given =
+            self.state.compare_exchange(RUNS, GIVEN, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        if !given {
+            self.given_up.fetch_sub(1, Ordering::SeqCst);
+        }
+        given
+    }
+}
+
+/// Says that a render has ended when it is dropped, also by a panic.
+struct Ends(Arc<Running>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        if self.0.state.swap(ENDED, Ordering::SeqCst) == GIVEN {
+            self.0.given_up.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 }
 
@@ -213,7 +240,7 @@ fn indent(text: &str, arguments: Kwargs, _: &State<'_>) -> tera::TeraResult<Stri
     let width = arguments.get::<usize>("width")?.unwrap_or(4);
     let first = arguments.get::<bool>("first")?.unwrap_or(false);
     let blank = arguments.get::<bool>("blank")?.unwrap_or(false);
-    let added = text.lines().count().saturating_mul(width);
+    let added = text.split('\n').count().saturating_mul(width);
     if text.len().saturating_add(added) > MAX_FILTERED_BYTES {
         return Err(too_much("indent"));
     }
@@ -326,6 +353,41 @@ mod tests {
                 other => panic!("{text}: {other:?}"),
             }
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_filter_makes_is_bounded_also_of_an_empty_text() {
+        for text in [
+            "{{ '' | indent(width=9000000000000000000, first=true, blank=true) }}",
+            "{{ 'a' | indent(width=2000000) }}",
+            "{{ '\n' | indent(width=600000, blank=true) }}",
+        ] {
+            match made(text, RenderLimits::default()).await {
+                Err(Error::Template { message, .. }) => {
+                    assert!(message.contains("more than 1 MiB"), "{text}: {message}");
+                }
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_render_that_was_given_up_counts_until_it_ends() {
+        static GIVEN_UP: AtomicUsize = AtomicUsize::new(0);
+        let given_up = || GIVEN_UP.load(Ordering::SeqCst);
+        let render = || {
+            let running = Arc::new(Running::new(&GIVEN_UP));
+            (Arc::clone(&running), Ends(running))
+        };
+        let (running, ends) = render();
+        assert!(running.give_up());
+        assert_eq!(given_up(), 1);
+        drop(ends);
+        assert_eq!(given_up(), 0);
+        let (running, ends) = render();
+        drop(ends);
+        assert!(!running.give_up(), "it has ended");
+        assert_eq!(given_up(), 0);
     }
 
     #[tokio::test]

@@ -80,7 +80,14 @@ pub(crate) fn scan(text: &str) -> Result<Scanned, TooCostly> {
         }
         let (inside, end) = match (rest.strip_prefix("{{"), rest.strip_prefix("{%")) {
             (Some(inside), _) => (inside, "}}"),
-            (_, Some(inside)) => (inside, "%}"),
+            (_, Some(inside)) => {
+                let inside = inside.strip_prefix('-').unwrap_or(inside);
+                if let Some(raw) = after_tag(inside, "raw") {
+                    rest = after_raw(raw);
+                    continue;
+                }
+                (inside, "%}")
+            }
             _ => {
                 rest = &rest[1..];
                 continue;
@@ -94,10 +101,6 @@ pub(crate) fn scan(text: &str) -> Result<Scanned, TooCostly> {
             continue;
         }
         match tokens.as_slice() {
-            [Token::Ident("raw"), ..] => {
-                // Up to the next tag `endraw`; the engine refuses one without.
-                rest = after_raw(rest);
-            }
             [Token::Ident("for"), of @ ..] => {
                 depth += 1;
                 if depth > MAX_LOOPS {
@@ -325,17 +328,26 @@ fn end_of_text(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// What comes after the tag `endraw`.
+/// What comes after the tag `endraw`; nothing where there is none, which the
+/// engine refuses.
 fn after_raw(text: &str) -> &str {
     let mut rest = text;
     while let Some((_, inside)) = rest.split_once("{%") {
-        let name = inside.trim_start_matches('-').trim_start();
-        if name.starts_with("endraw") {
-            return inside.split_once("%}").map_or("", |(_, after)| after);
+        if let Some(after) = after_tag(inside, "endraw") {
+            return after;
         }
         rest = inside;
     }
     ""
+}
+
+/// What comes after the tag `name`, if `inside` begins with it and it says no
+/// more. This is the engine's rule to the letter: what one takes for raw and
+/// the other does not would be rendered without being looked at.
+fn after_tag<'a>(inside: &'a str, name: &str) -> Option<&'a str> {
+    let inside = inside.strip_prefix('-').unwrap_or(inside).trim_ascii_start();
+    let after = inside.strip_prefix(name)?.trim_ascii_start();
+    after.strip_prefix('-').unwrap_or(after).strip_prefix("%}")
 }
 
 #[cfg(test)]
@@ -360,6 +372,9 @@ mod tests {
             "{% set x = 'a' %}{% set x = x | replace(from='a', to='aa') %}",
             "{% set y = 'a' %}{% for x in y | split(pat='zz') %}{% set_global y = x ~ x %}{% endfor %}",
             "{%- set x = \"a\" -%}{%- set x = \"{% }}\" ~ x -%}",
+            // Only what the engine takes for raw is passed over.
+            "{% raw %}{% endrawing %}{# {% endraw %}{% set x = v %}{% set x = x ~ x %}{% raw %} #}{% endraw %}",
+            "{%--raw%}{# {%endraw%}{% set x = v %}{% set x = x ~ x %}{% raw %} #}{% endraw %}",
         ] {
             assert!(refusal(text).contains("only numbers may be computed so"), "{text}");
         }

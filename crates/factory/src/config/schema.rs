@@ -109,6 +109,12 @@ impl Schema {
         Self(json!({ "anyOf": of.into_iter().map(|one| one.0).collect::<Vec<_>>() }))
     }
 
+    /// The same, or null.
+    #[must_use]
+    pub fn or_null(self) -> Self {
+        Self::any_of([self, Self::typed("null")])
+    }
+
     /// An object of these fields and no other.
     pub fn object(fields: impl IntoIterator<Item = Field>) -> Self {
         let mut properties = Map::new();
