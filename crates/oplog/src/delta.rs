@@ -8,7 +8,8 @@
 mod commit;
 mod replay;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use futures::TryStreamExt;
@@ -21,6 +22,7 @@ pub(crate) use commit::Commit;
 pub(crate) use replay::sort_files;
 
 use crate::file::LiveFile;
+use crate::medium::blocking;
 use crate::{Error, Identity, Result};
 
 pub(crate) const LOG: &str = "_delta_log";
@@ -57,8 +59,12 @@ pub(crate) struct TableState {
     pub(crate) files: Arc<Vec<LiveFile>>,
 }
 
+fn commit_name(version: u64) -> String {
+    format!("{version:020}.json")
+}
+
 pub(crate) fn commit_path(version: u64) -> Path {
-    Path::from(format!("{LOG}/{version:020}.json"))
+    Path::from(format!("{LOG}/{}", commit_name(version)))
 }
 
 pub(crate) fn checkpoint_path(version: u64) -> Path {
@@ -91,6 +97,10 @@ pub(crate) fn configuration(identity: &Identity, horizon: &Horizon) -> BTreeMap<
 #[derive(Clone, Debug)]
 pub(crate) struct DeltaLog {
     pub(crate) store: Arc<dyn ObjectStore>,
+    /// Where its files lie. To open a pond is to look at all their names and to
+    /// read dozens of them, each smaller than what a request to the store costs:
+    /// a status of each name, and a change of threads for each file.
+    pub(crate) dir: Arc<std::path::Path>,
     /// For messages.
     pub(crate) location: String,
 }
@@ -98,31 +108,23 @@ pub(crate) struct DeltaLog {
 /// The files in the log's directory, by version.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
-    pub(crate) commits: BTreeMap<u64, u64>,
+    pub(crate) commits: BTreeSet<u64>,
     pub(crate) checkpoints: Vec<u64>,
 }
 
 impl DeltaLog {
+    fn doing(&self, what: &str) -> String {
+        format!("{what} in the log at `{}`", self.location)
+    }
+
     fn io(&self, doing: &str, error: object_store::Error) -> Error {
-        Error::io(format!("{doing} in the log at `{}`", self.location), error)
+        Error::io(self.doing(doing), error)
     }
 
     /// What lies in the log's directory.
     pub(crate) async fn list(&self) -> Result<Listing> {
-        let mut found = self.store.list(Some(&Path::from(LOG)));
-        let mut listing = Listing::default();
-        while let Some(meta) = found.try_next().await.map_err(|e| self.io("listing commits", e))? {
-            let Some(name) = meta.location.filename() else { continue };
-            let Some((version, rest)) = name.split_at_checked(20) else { continue };
-            let Ok(version) = version.parse() else { continue };
-            match rest {
-                ".json" => drop(listing.commits.insert(version, meta.size)),
-                ".checkpoint.parquet" => listing.checkpoints.push(version),
-                _ => {}
-            }
-        }
-        listing.checkpoints.sort_unstable();
-        Ok(listing)
+        let (dir, doing) = (Arc::clone(&self.dir), self.doing("listing commits"));
+        blocking(doing.clone(), move || list(&dir).map_err(|error| Error::io(doing, error))).await
     }
 
     /// Makes the table: version 0, without rows.
@@ -178,12 +180,26 @@ impl DeltaLog {
     /// Reads a commit file and checks that it is whole; `None` when there is
     /// none.
     async fn read_commit(&self, version: u64) -> Result<Option<Vec<commit::Line>>> {
-        let bytes = match self.store.get(&commit_path(version)).await {
-            Ok(found) => found.bytes().await.map_err(|e| self.io("reading a commit", e))?,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(self.io("reading a commit", error)),
-        };
-        commit::parse(&self.location, version, &bytes).map(Some)
+        let mut read = self.read_commits(version..=version).await?;
+        read.pop().map_or(Ok(None), |(_, lines)| lines)
+    }
+
+    /// Reads commit files in one go, each as [`DeltaLog::read_commit`] does.
+    async fn read_commits(&self, versions: RangeInclusive<u64>) -> Result<Vec<ReadCommit>> {
+        let (dir, location) = (Arc::clone(&self.dir), self.location.clone());
+        let doing = self.doing("reading a commit");
+        blocking(doing.clone(), move || {
+            let read = |version| {
+                let name = commit_name(version);
+                match std::fs::read(dir.join(name)) {
+                    Ok(bytes) => commit::parse(&location, version, &bytes).map(Some),
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                    Err(error) => Err(Error::io(doing.clone(), error)),
+                }
+            };
+            Ok(versions.map(|version| (version, read(version))).collect())
+        })
+        .await
     }
 
     /// The names and sizes of all data files, whether a commit names them or not.
@@ -209,6 +225,32 @@ impl DeltaLog {
         }
         Ok(Some(ContentHash::new(*hasher.finalize().as_bytes())))
     }
+}
+
+/// A commit's version, and its lines where it is there.
+type ReadCommit = (u64, Result<Option<Vec<commit::Line>>>);
+
+/// The commits and checkpoints in a directory, by their names.
+fn list(dir: &std::path::Path) -> std::io::Result<Listing> {
+    let mut listing = Listing::default();
+    let names = match std::fs::read_dir(dir) {
+        Ok(names) => names,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(listing),
+        Err(error) => return Err(error),
+    };
+    for name in names {
+        let name = name?.file_name();
+        let parts = name.to_str().and_then(|name| name.split_at_checked(20));
+        let Some((version, rest)) = parts else { continue };
+        let Ok(version) = version.parse() else { continue };
+        match rest {
+            ".json" => drop(listing.commits.insert(version)),
+            ".checkpoint.parquet" => listing.checkpoints.push(version),
+            _ => {}
+        }
+    }
+    listing.checkpoints.sort_unstable();
+    Ok(listing)
 }
 
 fn another_table(location: &str) -> Error {

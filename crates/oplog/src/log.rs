@@ -525,5 +525,5 @@ fn delta_log(root: &Path, options: &LogOptions) -> Result<DeltaLog> {
     let store = DurableStore::new(root.to_owned(), Arc::clone(&options.medium))
         .map_err(|error| Error::io(format!("opening `{location}`"), error))?;
     let store: Arc<dyn ObjectStore> = Arc::new(store);
-    Ok(DeltaLog { store, location })
+    Ok(DeltaLog { store, dir: root.join(LOG).into(), location })
 }

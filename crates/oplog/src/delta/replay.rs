@@ -19,6 +19,9 @@ use crate::checkpoint::Trust;
 use crate::file::LiveFile;
 use crate::{Error, FORMAT_VERSION, Identity, Result};
 
+/// Commits that are held before they are applied.
+const COMMITS_AT_ONCE: u64 = 64;
+
 /// What a damaged log replays to.
 pub(crate) struct Replayed {
     pub(crate) state: TableState,
@@ -32,7 +35,7 @@ impl DeltaLog {
     /// The newest state of the table.
     pub(crate) async fn replay(&self) -> Result<TableState> {
         let listing = self.list().await?;
-        let newest_commit = listing.commits.keys().next_back().copied();
+        let newest_commit = listing.commits.last().copied();
         let newest = newest_commit.max(listing.checkpoints.last().copied());
         let Some(newest) = newest else {
             return Err(Error::NotFound { location: self.location.clone() });
@@ -57,7 +60,7 @@ impl DeltaLog {
                 }
             }
         }
-        if listing.commits.contains_key(&0) {
+        if listing.commits.contains(&0) {
             return self.roll(Replay::default(), 0, newest).await;
         }
         Err(match broken {
@@ -78,7 +81,7 @@ impl DeltaLog {
     /// may be in it that a lost commit took out.
     pub(crate) async fn replay_leniently(&self) -> Result<Replayed> {
         let listing = self.list().await?;
-        let newest = listing.commits.keys().next_back().copied();
+        let newest = listing.commits.last().copied();
         let newest = newest.max(listing.checkpoints.last().copied());
         let Some(newest) = newest else {
             return Err(Error::NotFound { location: self.location.clone() });
@@ -100,7 +103,7 @@ impl DeltaLog {
                 )),
             }
         }
-        if start.is_none() && !listing.commits.contains_key(&0) {
+        if start.is_none() && !listing.commits.contains(&0) {
             start = self.checkpoint_in_doubt(&listing).await;
         }
         let (mut replay, next) = start.unwrap_or_default();
@@ -172,7 +175,7 @@ impl DeltaLog {
             // A log that was cleaned past us has a checkpoint instead.
             Err(object_store::Error::NotFound { .. }) => {
                 let listing = self.list().await?;
-                let newest = listing.commits.keys().next_back().copied();
+                let newest = listing.commits.last().copied();
                 if newest.max(listing.checkpoints.last().copied()) > Some(state.delta_version) {
                     return self.replay().await.map(Some);
                 }
@@ -196,17 +199,17 @@ impl DeltaLog {
 
     /// Applies the commits `from..=to`, all of which must be there.
     async fn roll(&self, mut replay: Replay, from: u64, to: u64) -> Result<TableState> {
-        use futures::StreamExt;
-        let mut commits = futures::stream::iter(from..=to)
-            .map(|version| async move { (version, self.read_commit(version).await) })
-            .buffered(8);
-        while let Some((version, lines)) = commits.next().await {
-            let lines = lines?.ok_or_else(|| Error::Gap {
-                what: format!("commit {version} of {to} (`{}`)", commit_path(version)),
-            })?;
-            replay.apply(&self.location, lines)?;
+        let mut next = from;
+        while next <= to {
+            let last = to.min(next.saturating_add(COMMITS_AT_ONCE - 1));
+            for (version, lines) in self.read_commits(next..=last).await? {
+                let lines = lines?.ok_or_else(|| Error::Gap {
+                    what: format!("commit {version} of {to} (`{}`)", commit_path(version)),
+                })?;
+                replay.apply(&self.location, lines)?;
+            }
+            next = last + 1;
         }
-        drop(commits);
         replay.finish(&self.location, to)
     }
 
@@ -229,7 +232,7 @@ impl DeltaLog {
         let listing = self.list().await?;
         let mut wrong = Vec::new();
         let mut expected = None;
-        for &version in listing.commits.keys().take_while(|at| **at <= state.delta_version) {
+        for &version in listing.commits.range(..=state.delta_version) {
             let path = commit_path(version).to_string();
             if expected.is_some_and(|expected| expected != version) {
                 wrong.push((path.clone(), "commits before it are missing".to_owned()));

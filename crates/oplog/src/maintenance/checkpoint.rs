@@ -39,7 +39,7 @@ pub(super) fn plan(
 
 /// Commit files and checkpoints before a version, the oldest first.
 fn expired(listing: &Listing, before: u64) -> Vec<Path> {
-    let commits = listing.commits.range(..before).map(|(version, _)| commit_path(*version));
+    let commits = listing.commits.range(..before).map(|version| commit_path(*version));
     let checkpoints = listing.checkpoints.iter().filter(|version| **version < before);
     commits.chain(checkpoints.map(|version| checkpoint_path(*version))).collect()
 }
