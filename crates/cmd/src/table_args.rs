@@ -2,11 +2,11 @@
 //! the options that `copy`, `cat`, `sql` and `describe` share.
 
 use clap::Args;
-use query::format::{Ambiguous, OnError, ReadOptions};
+pub(crate) use query::format::parse_delimiter;
+use query::format::{self, Ambiguous, OnError, ReadOptions};
 use tinyfs::{SeriesSpec, TimeUnit};
 
 use crate::error::{CommandError, Result};
-use crate::time_arg;
 
 /// How a file of this machine is read as a table.
 #[derive(Args, Clone, Debug, Default)]
@@ -146,18 +146,9 @@ where
     StringValueParser::new().try_map(|text| text.parse::<T>().map_err(|error| error.to_string()))
 }
 
-/// What separates the fields of CSV.
-pub(crate) fn parse_delimiter(text: &str) -> Result<u8, String> {
-    match text {
-        "tab" | "\\t" => Ok(b'\t'),
-        one if one.len() == 1 => Ok(one.as_bytes()[0]),
-        _ => Err(format!("`{text}` is not one ASCII character, nor `tab`")),
-    }
-}
-
 /// A floor, as `--floor` gives it.
 pub(crate) fn parse_floor(text: &str) -> Result<Floor, String> {
-    if text == "none" { Ok(Floor::None) } else { time_arg::parse_time(text).map(Floor::At) }
+    format::parse_floor(text).map(|floor| floor.map_or(Floor::None, Floor::At))
 }
 
 fn parse_unit(text: &str) -> Result<TimeUnit, String> {
@@ -182,13 +173,5 @@ mod tests {
         for (_, word) in ColumnType::ALL {
             assert!(help.contains(word), "{word}");
         }
-    }
-
-    #[test]
-    fn delimiters_are_single_characters() {
-        assert_eq!(parse_delimiter("tab"), Ok(b'\t'));
-        assert_eq!(parse_delimiter(";"), Ok(b';'));
-        assert!(parse_delimiter("ab").is_err());
-        assert!(parse_delimiter("é").is_err());
     }
 }

@@ -4,9 +4,9 @@
 //! (`2024-03-10T09:30[America/Los_Angeles]`), or a date with or without a time
 //! of day, which is taken as UTC because everything `pond` prints is UTC.
 
-use jiff::civil::{Date, DateTime};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
+pub(crate) use query::format::parse_time;
 use steward::AsOf;
 
 /// Reads `--as-of`: a transaction's number, or a moment; a date alone means the
@@ -16,29 +16,6 @@ use steward::AsOf;
 /// A sentence that says what it may look like.
 pub(crate) fn parse_as_of(value: &str) -> Result<AsOf, String> {
     AsOf::parse(value, &TimeZone::UTC).map_err(|error| error.to_string())
-}
-
-/// Reads a moment, in microseconds since 1970 UTC.
-///
-/// # Errors
-/// A sentence that says what it may look like.
-pub(crate) fn parse_time(value: &str) -> Result<i64, String> {
-    let value = value.trim();
-    if let Ok(timestamp) = value.parse::<Timestamp>() {
-        return Ok(timestamp.as_microsecond());
-    }
-    if value.contains('[')
-        && let Ok(zoned) = value.parse::<Zoned>()
-    {
-        return Ok(zoned.timestamp().as_microsecond());
-    }
-    let civil = value.parse::<DateTime>().or_else(|_| {
-        value.parse::<Date>().map(|date| date.to_datetime(jiff::civil::Time::midnight()))
-    });
-    let utc = civil.ok().and_then(|civil| civil.to_zoned(TimeZone::UTC).ok());
-    utc.map(|zoned| zoned.timestamp().as_microsecond()).ok_or_else(|| {
-        format!("`{value}` is not a time, such as 2024-03-10 or 2024-03-10T09:30:00-08:00 (UTC unless it says otherwise)")
-    })
 }
 
 /// A moment as `pond` prints it, to the second unless it has more: RFC 3339
@@ -62,15 +39,6 @@ pub(crate) fn short(us: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_utc_unless_they_say_otherwise() {
-        assert_eq!(parse_time("1970-01-01T01:00:00"), Ok(3_600_000_000));
-        assert_eq!(parse_time("1970-01-01 01:00"), Ok(3_600_000_000));
-        assert_eq!(parse_time("1970-01-01T01:00:00+01:00"), Ok(0));
-        assert_eq!(parse_time("1970-01-01T01:00[Europe/Berlin]"), Ok(0));
-        assert!(parse_time("yesterday").is_err());
-    }
 
     #[test]
     fn times_print_as_they_are_read() {

@@ -41,6 +41,7 @@ mod report;
 mod time;
 mod url;
 mod weblog;
+mod words;
 
 pub use error::{Error, Malformed, Result};
 pub use host_table::HostTable;
@@ -50,3 +51,4 @@ pub(crate) use parquet::HostParquet;
 pub use reader::{BatchStream, OpenedSource, open};
 pub use report::{DaylightSaving, DoubtfulTime, Note, ReadReport};
 pub use url::{Compression, Format, Location, Origin, Resolved, SourceUrl, TableKind, UrlError};
+pub use words::{epoch_format, parse_delimiter, parse_floor, parse_time};

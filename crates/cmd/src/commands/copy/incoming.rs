@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use query::format::{Compression, Format, OpenedSource, SourceUrl, TableKind, open};
-use tinyfs::{EntryType, Fs, NodePath, SeriesSpec, TimeUnit};
+use query::format::{Compression, Format, OpenedSource, SourceUrl, TableKind, epoch_format, open};
+use tinyfs::{EntryType, Fs, NodePath, SeriesSpec};
 
 use super::CopyArgs;
 use super::host_tree::{self, TreeKind};
@@ -344,15 +344,6 @@ async fn table_step(
         TableKind::Series => declare(args, existing.as_ref(), &opened.schema(), &to)?,
     };
     Ok(Step::Rows { from: Box::new(opened), kind, declare: Box::new(declare), to })
-}
-
-const fn epoch_format(unit: TimeUnit) -> &'static str {
-    match unit {
-        TimeUnit::Second => "epoch",
-        TimeUnit::Millisecond => "epoch_ms",
-        TimeUnit::Microsecond => "epoch_us",
-        TimeUnit::Nanosecond => "epoch_ns",
-    }
 }
 
 /// The columns of the series at `path`.
