@@ -12,6 +12,7 @@
 //! Deliberately not here: writing to a pond, which is the caller's, and
 //! printing.
 
+mod captures;
 mod changes;
 mod column_glob;
 mod computed;

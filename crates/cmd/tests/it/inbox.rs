@@ -75,6 +75,11 @@ fn new_and_changed_files_become_versions_and_nothing_is_read_twice() {
     let before = place.txn();
     place.run(["run", "/inbox"]).ok();
     assert_eq!(place.txn(), before);
+    // The host gives the number of a file that is gone to another one, which
+    // here is written with the same content.
+    fs::rename(place.path("in/d.txt"), place.path("in/e.txt")).unwrap();
+    drop_in(&place, "in/e.txt", "one", 50);
+    place.run(["run", "/inbox"]).ok().says("/docs/e.txt, version 1");
     place.run(["fsck"]).ok();
 }
 
@@ -234,10 +239,21 @@ fn a_table_is_its_newest_file_and_formats_are_said_where_names_do_not() {
 }
 
 #[test]
+fn delimiters_and_floors_are_said_as_copy_says_them() {
+    let place = Place::with_pond();
+    inbox(&place, &format!("{SERIES}delimiter: '\\t'\nfloor: 2025-01-01\n"));
+    let rows = "time\tlevel\n2024-12-31T00:00:00Z\t1\n2025-01-01T00:00:00Z\t2\n";
+    drop_in(&place, "in/a.csv", rows, 500);
+    place.run(["run", "/inbox"]).ok().says("2 rows to /dock.series").says("1 before the floor");
+    assert_eq!(levels(&place), "2;");
+}
+
+#[test]
 fn nonsense_in_a_configuration_is_refused_with_its_place() {
     let place = Place::with_pond();
     for (config, error) in [
-        ("pattern: in/*.csv\ninto: /x\n", "pattern: `in/*.csv` is no absolute path"),
+        ("pattern: in/*.csv\ninto: /x\n", "pattern: `in/*.csv`: it is no absolute path"),
+        ("pattern: /in/*/../x.csv\ninto: /x\n", "`..` can not come after a wildcard"),
         ("pattern: /in/*.csv\ninto: x\n", "into: `x` is no absolute path of the pond"),
         ("pattern: /in/*.csv\ninto: /$1\n", "into: there is no wildcard $1"),
         ("pattern: /in/*.csv\ninto: /x\nas: series\n", "`time_column` is missing"),

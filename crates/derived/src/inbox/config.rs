@@ -8,11 +8,13 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use factory::Config;
-use factory::config::{ConfigError, Field, Instant, Schema};
-use query::format::{Format, ReadOptions, SourceUrl};
+use factory::config::{ConfigError, Field, Schema};
+use query::format::{Format, ReadOptions, SourceUrl, epoch_format, parse_delimiter, parse_floor};
 use serde::Deserialize;
-use tinyfs::glob::Glob;
 use tinyfs::{SeriesSpec, TimeUnit};
+
+use super::listing::Pattern;
+use crate::captures::fill_in;
 
 /// What files become.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -105,13 +107,10 @@ impl InboxConfig {
     pub(super) fn check(&self, config: &Config) -> Result<(), ConfigError> {
         let refused = |at: &str, what: String| Err(config.complaint(at, what));
         if !self.pattern.contains("${") {
-            if !self.pattern.starts_with('/') {
-                let what = format!("`{}` is no absolute path of the host", self.pattern);
-                return refused("pattern", what);
-            }
-            let glob = Glob::parse(&self.pattern)
-                .map_err(|error| config.complaint("pattern", error.to_string()))?;
-            if let Err(at) = place(&self.into, &vec![String::new(); glob.captures_len()]) {
+            let pattern = Pattern::parse(&self.pattern).map_err(|error| {
+                config.complaint("pattern", format!("`{}`: {error}", self.pattern))
+            })?;
+            if let Err(at) = fill_in(&self.into, &vec![String::new(); pattern.captures_len()]) {
                 let what = format!("there is no wildcard ${at} in `{}`", self.pattern);
                 return refused("into", what);
             }
@@ -195,15 +194,8 @@ impl InboxConfig {
             .or_else(|| declared.and_then(|declared| declared.time_zone.clone()));
         options.ambiguous = word("ambiguous", self.ambiguous.as_deref())?;
         options.on_error = word("on_error", self.on_error.as_deref())?;
-        options.delimiter = match self.delimiter.as_deref() {
-            None => None,
-            Some("tab" | "\t") => Some(b'\t'),
-            Some(one) if one.len() == 1 => Some(one.as_bytes()[0]),
-            Some(other) => {
-                let what = format!("`{other}` is not one ASCII character, nor `tab`");
-                return Err(("delimiter", what));
-            }
-        };
+        let delimiter = self.delimiter.as_deref().map(parse_delimiter).transpose();
+        options.delimiter = delimiter.map_err(|what| ("delimiter", what))?;
         options.no_header = self.no_header;
         options.skip_lines = self.skip_lines;
         options.null_values.clone_from(&self.nulls);
@@ -217,13 +209,7 @@ impl InboxConfig {
             && options.time_format.is_none()
             && format != Some(Format::Parquet)
         {
-            let format = match unit {
-                TimeUnit::Second => "epoch",
-                TimeUnit::Millisecond => "epoch_ms",
-                TimeUnit::Microsecond => "epoch_us",
-                TimeUnit::Nanosecond => "epoch_ns",
-            };
-            options.time_format = Some(format.to_owned());
+            options.time_format = Some(epoch_format(unit).to_owned());
         }
         Ok(options)
     }
@@ -247,13 +233,8 @@ impl InboxConfig {
         spec.key.extend(self.key.iter().filter(|key| *key != column).cloned());
         spec.append = self.append;
         spec.time_zone.clone_from(&self.time_zone);
-        match self.floor.as_deref() {
-            None => {}
-            Some("none") => spec.floor_us = None,
-            Some(text) => {
-                let floor: Instant = text.parse().map_err(|what| ("floor", what))?;
-                spec.floor_us = Some(floor.us);
-            }
+        if let Some(text) = &self.floor {
+            spec.floor_us = parse_floor(text).map_err(|what| ("floor", what))?;
         }
         Ok(Some(spec))
     }
@@ -272,7 +253,7 @@ impl InboxConfig {
     /// Where a file goes, by its name and what the wildcards stand for; the
     /// error is the number of a wildcard that there is not.
     pub(super) fn target(&self, name: &str, captures: &[String]) -> Result<String, String> {
-        let path = place(&self.into, captures)?;
+        let path = fill_in(&self.into, captures)?;
         Ok(match self.r#as {
             Becomes::Data if !self.into.contains('$') => tinyfs::path::join(&path, name),
             _ => path,
@@ -298,24 +279,4 @@ where
         || Ok(T::default()),
         |text| text.parse().map_err(|e: T::Err| (at, e.to_string())),
     )
-}
-
-/// `text` with `$0` replaced by the first capture, and `$$` by a dollar.
-fn place(text: &str, captures: &[String]) -> Result<String, String> {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('$') {
-        out.push_str(before);
-        if let Some(after) = after.strip_prefix('$') {
-            out.push('$');
-            rest = after;
-            continue;
-        }
-        let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let capture = after[..digits].parse::<usize>().ok().and_then(|at| captures.get(at));
-        out.push_str(capture.ok_or_else(|| after[..digits].to_owned())?);
-        rest = &after[digits..];
-    }
-    out.push_str(rest);
-    Ok(out)
 }

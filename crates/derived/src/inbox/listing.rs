@@ -5,7 +5,7 @@
 //! can not be looked at is told and stops nothing; a directory is looked into
 //! only where a match can be.
 
-use std::fs::{self, FileType, Metadata};
+use std::fs::{self, FileType, Metadata, ReadDir};
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use factory::BoxError;
 use tinyfs::glob::{Glob, GlobOptions};
 use tinyfs::{FsPath, Name};
 
-/// The most files of one inbox.
+/// The most files of one inbox, those that are left out among them.
 const MAX_FILES: usize = 500_000;
 /// What makes a component of a pattern more than a name.
 const WILDCARDS: [char; 5] = ['*', '?', '[', '{', '\\'];
@@ -28,8 +28,9 @@ pub(super) struct Pattern {
     below: Glob,
     /// What its directories have to match to be looked into, by their depth.
     levels: Vec<Glob>,
-    /// Whether all directories below the levels are looked into.
-    deep: bool,
+    /// Components after a `**`, but for that of the file: directories below the
+    /// levels are looked into, and hidden ones where one of these means them.
+    deep: Option<Vec<Glob>>,
 }
 
 /// What tells a file from the same file written to.
@@ -62,6 +63,12 @@ pub(super) struct Listing {
     pub(super) left_out: Vec<(String, &'static str)>,
     /// What could not be looked at.
     pub(super) failures: Vec<(String, BoxError)>,
+}
+
+impl Listing {
+    fn len(&self) -> usize {
+        self.files.len() + self.left_out.len() + self.failures.len()
+    }
 }
 
 impl State {
@@ -121,7 +128,7 @@ impl Pattern {
     /// What is wrong with it.
     pub(super) fn parse(text: &str) -> Result<Self, BoxError> {
         if !text.starts_with('/') {
-            return Err("it is no absolute path".into());
+            return Err("it is no absolute path of the host".into());
         }
         let components: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
         let fixed = components.iter().take_while(|part| !part.contains(WILDCARDS)).count();
@@ -136,12 +143,22 @@ impl Pattern {
         let deep_at = below.iter().position(|part| *part == "**");
         let dirs = deep_at.unwrap_or(below.len() - 1);
         let levels = (1..=dirs).map(|depth| Glob::parse(&below[..depth].join("/")));
+        let deep = deep_at.map(|at| {
+            let after = below.get(at + 1..below.len() - 1).unwrap_or_default();
+            let after = after.iter().filter(|part| **part != "**");
+            after.map(|part| Glob::parse(part)).collect::<Result<Vec<_>, _>>()
+        });
         Ok(Self {
             dir: Path::new("/").join(above.join("/")),
             below: Glob::parse(&below.join("/"))?,
             levels: levels.collect::<Result<_, _>>()?,
-            deep: deep_at.is_some(),
+            deep: deep.transpose()?,
         })
+    }
+
+    /// How many captures each file has.
+    pub(super) fn captures_len(&self) -> usize {
+        self.below.captures_len()
     }
 
     /// The directory that names are below.
@@ -159,45 +176,20 @@ impl Pattern {
     /// # Errors
     /// What looking into the pattern's own directory says.
     pub(super) fn list(&self) -> io::Result<Listing> {
+        self.list_at_most(MAX_FILES)
+    }
+
+    fn list_at_most(&self, most: usize) -> io::Result<Listing> {
         let mut listing = Listing::default();
-        let mut left = vec![(String::new(), fs::read_dir(&self.dir)?)];
-        while let Some((above, entries)) = left.pop() {
-            for entry in entries {
-                let at = |name: &str| {
-                    if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") }
-                };
-                let entry = match entry {
-                    Ok(entry) => entry,
-                    Err(error) => {
-                        listing.failures.push((at(""), error.into()));
-                        continue;
-                    }
-                };
-                let raw = entry.file_name();
-                let Some(name) = raw.to_str() else {
-                    let shown = at(&raw.to_string_lossy());
-                    listing.failures.push((shown, "its name is not UTF-8".into()));
-                    continue;
-                };
-                let name = at(name);
-                match entry.metadata() {
-                    Ok(metadata) if metadata.is_dir() => {
-                        if self.may_hold(&name) {
-                            match fs::read_dir(self.path_of(&name)) {
-                                Ok(entries) => left.push((name, entries)),
-                                Err(error) => listing.failures.push((name, error.into())),
-                            }
-                        }
-                    }
-                    Ok(metadata) => self.see(name, &metadata, &mut listing),
-                    // It went meanwhile.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => listing.failures.push((name, error.into())),
-                }
-            }
-            if listing.files.len() > MAX_FILES {
-                let what = format!("more than {MAX_FILES} files match");
-                return Err(io::Error::other(what));
+        // Names, since directories that are open are few.
+        let mut left = Vec::new();
+        self.look_into("", fs::read_dir(&self.dir)?, most, &mut left, &mut listing)?;
+        while let Some(dir) = left.pop() {
+            match fs::read_dir(self.path_of(&dir)) {
+                Ok(entries) => self.look_into(&dir, entries, most, &mut left, &mut listing)?,
+                // It went meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => listing.failures.push((dir, error.into())),
             }
         }
         listing
@@ -207,18 +199,65 @@ impl Pattern {
         Ok(listing)
     }
 
+    /// Adds what matches in a directory, and to `left` the directories in it
+    /// that are to be looked into.
+    fn look_into(
+        &self,
+        above: &str,
+        entries: ReadDir,
+        most: usize,
+        left: &mut Vec<String>,
+        listing: &mut Listing,
+    ) -> io::Result<()> {
+        let at =
+            |name: &str| if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
+        for entry in entries {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    listing.failures.push((at(""), error.into()));
+                    continue;
+                }
+            };
+            let raw = entry.file_name();
+            match (raw.to_str().map(at), entry.metadata()) {
+                (None, _) => {
+                    let shown = at(&raw.to_string_lossy());
+                    listing.failures.push((shown, "its name is not UTF-8".into()));
+                }
+                (Some(name), Ok(metadata)) if metadata.is_dir() => {
+                    if self.may_hold(&name) {
+                        left.push(name);
+                    }
+                }
+                (Some(name), Ok(metadata)) => self.see(name, &metadata, listing),
+                // It went meanwhile.
+                (_, Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
+                (Some(name), Err(error)) => listing.failures.push((name, error.into())),
+            }
+            // Asked of each, since one directory may hold more than memory does.
+            if listing.len() > most {
+                return Err(io::Error::other(format!("there are more than {most} files in it")));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a directory is to be looked into.
     fn may_hold(&self, name: &str) -> bool {
         let depth = name.split('/').count();
         match self.levels.get(depth - 1) {
             Some(level) => matches(level, name).is_some(),
-            None => {
-                self.deep
+            None => self.deep.as_ref().is_some_and(|after| {
+                let last = name.rsplit('/').next().unwrap_or(name);
+                let is_meant =
+                    !last.starts_with('.') || after.iter().any(|one| matches(one, last).is_some());
+                is_meant
                     && self.levels.last().is_none_or(|level| {
                         let above: Vec<&str> = name.split('/').take(self.levels.len()).collect();
                         matches(level, &above.join("/")).is_some()
                     })
-            }
+            }),
         }
     }
 
@@ -276,6 +315,22 @@ mod tests {
         let into = |name| pattern.may_hold(name);
         assert!(into("x1") && into("x1/y"));
         assert!(!into("z") && !into("x1/z") && !into("x1/y/z"));
+        let pattern = Pattern::parse("/d/x*/**/{.keep,in}/*.csv").unwrap();
+        let into = |name| pattern.may_hold(name);
+        assert!(into("x1") && into("x1/y/z") && into("x1/.keep") && into("x1/.keep/y"));
+        assert!(!into("z/y") && !into("x1/.git") && !into("x1/y/.git"), "hidden, and not meant");
+    }
+
+    #[test]
+    fn a_directory_of_too_many_files_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["a.csv", "b.csv", "c.txt"] {
+            fs::write(dir.path().join(file), file).unwrap();
+        }
+        let pattern = Pattern::parse(&format!("{}/*.csv", dir.path().display())).unwrap();
+        assert_eq!(pattern.list_at_most(2).unwrap().files.len(), 2);
+        let told = pattern.list_at_most(1).unwrap_err().to_string();
+        assert_eq!(told, "there are more than 1 files in it");
     }
 
     #[test]

@@ -32,7 +32,7 @@ use tinyfs::EntryType;
 use self::config::InboxConfig;
 use self::ledger::Ledger;
 use self::plan::{Plan, Progressed};
-use self::take::Take;
+use self::take::{Done, Take};
 
 /// The name of the factory.
 const INBOX: &str = "inbox";
@@ -103,9 +103,12 @@ async fn run(context: RunContext<'_>) -> factory::Result<RunReport> {
         let mut take = Take::new(&context, &config, &ledger, &pattern, began_us, plan);
         context.doors.write(&mut take).await?;
         match take.finish() {
-            Some(done) => {
+            Some(Done { outcomes, noted }) => {
                 tries = 0;
-                told.add(&mut progressed, done);
+                if let Some(noted) = noted {
+                    progressed.note(&noted);
+                }
+                told.add(&mut progressed, outcomes);
             }
             // Somebody else wrote to the ledger, perhaps of the same files.
             None if tries < MAX_TRIES => tries += 1,

@@ -8,13 +8,14 @@
 //!   since the newest reading counts, but for series in which every row does.
 //! - A file that becomes data or a table is read when its content is not what
 //!   it was; under another name it is known where it is the same file of the
-//!   host, renamed, and not another one that is equal.
+//!   host, renamed, and not another one that is equal: its number and the time
+//!   of its last writing are those that were noted.
 //! - A file whose size and times are those of its last entry is not opened.
 //!
 //! Always true: nothing here changes the pond; a plan holds for the version of
 //! the ledger that it names.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 
@@ -25,8 +26,8 @@ use tinyfs::ContentHash;
 
 use super::Outcome;
 use super::config::{Becomes, InboxConfig, is_lines};
-use super::fingerprint::{Fingerprint, whole_lines};
-use super::ledger::{Entry, Event, Known, Ledger, Recall};
+use super::fingerprint::{Beginning, Fingerprint, whole_lines};
+use super::ledger::{Entry, Event, Known, Latest, Ledger, Noted, Recall};
 use super::listing::{Found, Listing, Pattern, State};
 
 /// The most files of one transaction.
@@ -44,8 +45,11 @@ const LARGE_BYTES: u64 = 16 << 20;
 #[derive(Debug)]
 pub(super) struct Progressed {
     pub(super) pattern: Arc<Pattern>,
-    /// The files that are not dealt with.
-    open: Vec<Found>,
+    /// The files that are not dealt with; those that a plan looked at come
+    /// first.
+    open: VecDeque<Found>,
+    /// What the ledger says, with what this run added to it.
+    recall: Recall,
     /// Names that are there, by the file of the host.
     by_inode: HashMap<u64, Vec<String>>,
     pub(super) left_out: Vec<(String, &'static str)>,
@@ -117,7 +121,8 @@ impl Progressed {
         let began_us = now_us;
         Ok(Self {
             pattern,
-            open: files,
+            open: files.into(),
+            recall: Recall::default(),
             by_inode,
             left_out,
             failures,
@@ -130,6 +135,38 @@ impl Progressed {
     /// A file is dealt with.
     pub(super) fn settle(&mut self, name: String) {
         self.settled.insert(name);
+    }
+
+    /// This run added to the ledger.
+    pub(super) fn note(&mut self, noted: &Noted) {
+        self.recall.note(noted);
+    }
+
+    /// Leaves out the files that are dealt with, all of which the last plan
+    /// looked at.
+    fn leave_out_settled(&mut self) {
+        let settled = std::mem::take(&mut self.settled);
+        let looked_at = self.open.len().min(MAX_FILES);
+        let left: Vec<_> =
+            self.open.drain(..looked_at).filter(|found| !settled.contains(&found.name)).collect();
+        for found in left.into_iter().rev() {
+            self.open.push_front(found);
+        }
+    }
+
+    /// Asks the ledger, unless nobody else wrote to it since.
+    async fn remember(&mut self, context: &RunContext<'_>, ledger: &Ledger) -> factory::Result<()> {
+        let version = ledger.version(&context.doors.read().await?).await?;
+        if version == self.recall.version {
+            return Ok(());
+        }
+        let names = self.open.iter().map(|found| found.name.as_str()).collect();
+        let recall = ledger.recall(context.doors, version, &names).await?;
+        let before = self.open.len();
+        self.open.retain(|found| !recall.has(found));
+        self.unchanged += (before - self.open.len()) as u64;
+        self.recall = recall;
+        Ok(())
     }
 
     /// Whether a name is that of this file of the host.
@@ -146,16 +183,13 @@ impl Plan {
         ledger: &Ledger,
         progressed: &mut Progressed,
     ) -> factory::Result<Option<Self>> {
-        let settled = std::mem::take(&mut progressed.settled);
-        progressed.open.retain(|found| !settled.contains(&found.name));
+        progressed.leave_out_settled();
         if progressed.open.is_empty() {
             return Ok(None);
         }
-        let names = progressed.open.iter().map(|found| found.name.as_str()).collect();
-        let recall = ledger.recall(context.doors, &names).await?;
-        let before = progressed.open.len();
-        progressed.open.retain(|found| !recall.has(found));
-        progressed.unchanged += (before - progressed.open.len()) as u64;
+        progressed.remember(context, ledger).await?;
+        let progressed = &*progressed;
+        let recall = &progressed.recall;
         let mut plan = Self {
             version: recall.version,
             next: recall.next,
@@ -164,15 +198,23 @@ impl Plan {
             quiet: Vec::new(),
             dealt: Vec::new(),
         };
-        let looked = plan.look(context, config, &recall, progressed).await?;
-        let hashes = looked.iter().map(|one| one.print.hash).collect();
-        let known = match recall.version {
-            Some(_) if !looked.is_empty() => ledger.known(context.doors, &hashes).await?,
-            _ => HashMap::new(),
+        let looked = plan.look(context, config, progressed).await?;
+        // What most files are can be told without reading the ledger again.
+        let asked: HashSet<ContentHash> = looked
+            .iter()
+            .filter(|one| recall.same(one).is_none() && recall.may_know(&one.print.hash))
+            .map(|one| one.print.hash)
+            .collect();
+        let known = match asked.is_empty() {
+            true => HashMap::new(),
+            false => ledger.known(context.doors, &asked).await?,
         };
         for one in looked {
-            let known = known.get(&one.print.hash).map_or(&[][..], Vec::as_slice);
-            plan.decide(config, &recall, progressed, one, known);
+            let known = match recall.same(&one) {
+                Some(latest) => std::slice::from_ref(&latest.known),
+                None => known.get(&one.print.hash).map_or(&[][..], Vec::as_slice),
+            };
+            plan.decide(config, progressed, one, known);
         }
         Ok((!plan.is_empty()).then_some(plan))
     }
@@ -199,9 +241,9 @@ impl Plan {
         &mut self,
         context: &RunContext<'_>,
         config: &InboxConfig,
-        recall: &Recall,
         progressed: &Progressed,
     ) -> factory::Result<Vec<Looked>> {
+        let recall = &progressed.recall;
         let sizes: Arc<BTreeSet<u64>> = Arc::new(match config.r#as {
             Becomes::Series => recall.sizes().collect(),
             Becomes::Data | Becomes::Table => BTreeSet::new(),
@@ -233,11 +275,11 @@ impl Plan {
     fn decide(
         &mut self,
         config: &InboxConfig,
-        recall: &Recall,
         progressed: &Progressed,
         one: Looked,
         known: &[Known],
     ) {
+        let recall = &progressed.recall;
         let name = one.found.name.as_str();
         let latest = recall.latest.get(name);
         let is_as_it_was = latest.is_some_and(|latest| latest.hash == one.print.hash);
@@ -250,8 +292,10 @@ impl Plan {
             Becomes::Series if goes_back => None,
             Becomes::Series => here.next(),
             Becomes::Data | Becomes::Table => known.iter().find(|known| {
-                let inode = one.found.state.inode;
-                let is_renamed = known.inode == inode && !progressed.is_named(inode, &known.name);
+                let State { inode, modified_us, .. } = one.found.state;
+                // The host gives the number of a file that is gone to another.
+                let is_renamed = (known.inode, known.modified_us) == (inode, modified_us)
+                    && !progressed.is_named(inode, &known.name);
                 if known.name == name { is_as_it_was } else { is_renamed && one.size_bytes > 0 }
             }),
         };
@@ -286,7 +330,8 @@ impl Plan {
         }
         let grown =
             one.print.beginnings.iter().rev().filter(|_| !goes_back).find_map(|beginning| {
-                let rows = recall.rows(&one.target, beginning.size_bytes, beginning.hash)?;
+                let &Beginning { size_bytes, hash, .. } = beginning;
+                let rows = recall.rows(name, &one.target, size_bytes, hash)?;
                 // A last line that had no end may have been half of one.
                 let is_half = one.is_lines && !beginning.ends_a_line;
                 Some(if is_half { rows.saturating_sub(1) } else { rows })
@@ -311,6 +356,12 @@ impl Recall {
                 && latest.size_bytes == found.state.size_bytes
                 && latest.changed_us == found.state.changed_us
         })
+    }
+
+    /// The last entry of a file, where its content is in the same place still.
+    fn same(&self, one: &Looked) -> Option<&Latest> {
+        let latest = self.latest.get(&one.found.name);
+        latest.filter(|latest| latest.hash == one.print.hash && latest.known.target == one.target)
     }
 }
 
@@ -366,7 +417,14 @@ async fn inspect(
     };
     let is_rows = config.r#as != Becomes::Data;
     let path = progressed.pattern.path_of(&found.name);
-    let (sizes, began_us) = (Arc::clone(sizes), progressed.began_us);
+    let (mut sizes, began_us) = (Arc::clone(sizes), progressed.began_us);
+    // A series that is not among the newest contents goes on all the same.
+    if config.r#as == Becomes::Series
+        && let Some(own) = progressed.recall.size_of(&found.name)
+        && !sizes.contains(&own)
+    {
+        Arc::make_mut(&mut sizes).insert(own);
+    }
     let looking = tokio::task::spawn_blocking(move || {
         let state = State::read(&path)?;
         if state.size_bytes == 0 && is_rows {

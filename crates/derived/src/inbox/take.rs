@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
 
 use super::config::{Becomes, InboxConfig};
 use super::fingerprint::Fingerprint;
-use super::ledger::{Entry, Ledger};
+use super::ledger::{Entry, Ledger, Noted};
 use super::listing::{Pattern, State};
 use super::plan::{CHANGES, Plan, Reading};
 use super::{Outcome, counted};
@@ -34,8 +34,15 @@ pub(super) struct Take<'a> {
     pattern: &'a Pattern,
     began_us: i64,
     plan: Plan,
-    /// What became of the files; `None` when the plan does not hold any more.
-    done: Option<Vec<(String, Outcome)>>,
+    /// What it came to; `None` when the plan does not hold any more.
+    done: Option<Done>,
+}
+
+/// What a transaction came to.
+pub(super) struct Done {
+    /// What became of the files.
+    pub(super) outcomes: Vec<(String, Outcome)>,
+    pub(super) noted: Option<Noted>,
 }
 
 /// What taking a file came to.
@@ -58,11 +65,11 @@ impl<'a> Take<'a> {
         Self { context, config, ledger, pattern, began_us, plan, done: None }
     }
 
-    /// What became of the files, once the transaction is committed; `None`
-    /// when somebody else wrote to the ledger before.
-    pub(super) fn finish(self) -> Option<Vec<(String, Outcome)>> {
+    /// What it came to, once the transaction is committed; `None` when somebody
+    /// else wrote to the ledger before.
+    pub(super) fn finish(self) -> Option<Done> {
         let mut done = self.done?;
-        done.extend(self.plan.dealt);
+        done.outcomes.extend(self.plan.dealt);
         Some(done)
     }
 
@@ -128,7 +135,7 @@ impl<'a> Take<'a> {
         };
         let skip_rows = reading.skip_rows.min(rows);
         if self.config.r#as == Becomes::Series && rows == skip_rows {
-            self.check(reading).await?;
+            check(self.pattern.path_of(name), reading.clone()).await?;
             let line = format!("{name}: no new row{skipped}");
             return Ok(Took { rows: Some(rows), version: None, line });
         }
@@ -165,23 +172,9 @@ impl<'a> Take<'a> {
             let batch = batch.map_err(BoxError::from).map(|batch| rest_of(&batch, &mut left));
             futures::future::ready(batch.transpose())
         });
-        let (path, reading) = (self.pattern.path_of(&reading.found.name), reading.clone());
-        let end = stream::once(async move {
-            let checked = tokio::task::spawn_blocking(move || is_unchanged(&path, &reading));
-            match checked.await {
-                Ok(Ok(true)) => None,
-                Ok(Ok(false)) => Some(Err(BoxError::from(CHANGES))),
-                Ok(Err(error)) => Some(Err(error.into())),
-                Err(error) => Some(Err(error.into())),
-            }
-        });
+        let check = check(self.pattern.path_of(&reading.found.name), reading.clone());
+        let end = stream::once(async move { check.await.err().map(Err) });
         rows.chain(end.filter_map(futures::future::ready)).boxed()
-    }
-
-    async fn check(&self, reading: &Reading) -> Result<(), BoxError> {
-        let (path, reading) = (self.pattern.path_of(&reading.found.name), reading.clone());
-        let checked = tokio::task::spawn_blocking(move || is_unchanged(&path, &reading));
-        if checked.await?? { Ok(()) } else { Err(CHANGES.into()) }
     }
 
     /// What is declared of the series that rows go to.
@@ -229,7 +222,7 @@ impl Step for Take<'_> {
                     entries.push(entry(reading, &took));
                     Outcome::Taken(took.line)
                 }
-                Err(error) => match is_unchanged(&self.pattern.path_of(&name), &reading) {
+                Err(error) => match is_unchanged(self.pattern.path_of(&name), reading).await {
                     Ok(true) => Outcome::Failed(error),
                     // Whatever was wrong with it, it is another file by now.
                     Ok(false) => Outcome::Left(format!("{name}: {CHANGES}")),
@@ -242,11 +235,13 @@ impl Step for Take<'_> {
             done.push((name, outcome));
         }
         entries.append(&mut self.plan.seen);
+        let mut noted = None;
         if !entries.is_empty() || self.plan.must_note() {
             entries.append(&mut self.plan.quiet);
-            self.ledger.add(sink, &entries, self.plan.next, self.began_us).await?;
+            let (next, now_us) = (self.plan.next, self.began_us);
+            noted = Some(self.ledger.add(sink, entries, next, now_us).await?);
         }
-        self.done = Some(done);
+        self.done = Some(Done { outcomes: done, noted });
         Ok(())
     }
 }
@@ -288,8 +283,19 @@ fn rest_of(batch: &RecordBatch, left: &mut u64) -> Option<RecordBatch> {
     (skip < rows).then(|| batch.slice(skip, rows - skip))
 }
 
-/// Whether the bytes that were hashed are there still. Blocks.
-fn is_unchanged(path: &Path, reading: &Reading) -> io::Result<bool> {
+/// Fails when the bytes that were hashed are not there any more.
+async fn check(path: PathBuf, reading: Reading) -> Result<(), BoxError> {
+    if is_unchanged(path, reading).await? { Ok(()) } else { Err(CHANGES.into()) }
+}
+
+/// Whether the bytes that were hashed are there still.
+async fn is_unchanged(path: PathBuf, reading: Reading) -> io::Result<bool> {
+    let looking = tokio::task::spawn_blocking(move || compare(&path, &reading));
+    looking.await.map_err(io::Error::other)?
+}
+
+/// The same. Blocks.
+fn compare(path: &Path, reading: &Reading) -> io::Result<bool> {
     let state = State::read(path)?;
     if state == reading.found.state {
         return Ok(true);

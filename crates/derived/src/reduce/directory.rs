@@ -8,6 +8,7 @@ use tinyfs::{EntryType, Glob, GlobOptions, Name, NodePath};
 
 use super::config::TemporalReduceConfig;
 use super::series::{REDUCED_SERIES, ReducedSeriesConfig};
+use crate::captures::fill_in;
 use crate::input::Input;
 use crate::{Error, Result};
 
@@ -81,28 +82,13 @@ pub(crate) fn out_path(
     in_pattern: &str,
     captures: &[String],
 ) -> Result<Vec<String>> {
-    let mut text = String::new();
     let bad = |out: &str| Error::OutPath { out: out.to_owned(), pattern: in_pattern.to_owned() };
-    let mut rest = out_pattern;
-    while let Some((before, after)) = rest.split_once('$') {
-        text.push_str(before);
-        if let Some(after) = after.strip_prefix('$') {
-            text.push('$');
-            rest = after;
-            continue;
-        }
-        let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let capture = after[..digits].parse::<usize>().ok().and_then(|at| captures.get(at));
-        let missing = || Error::NoWildcard {
-            out: out_pattern.to_owned(),
-            at: after[..digits].to_owned(),
-            pattern: in_pattern.to_owned(),
-            wildcards: captures.len(),
-        };
-        text.push_str(capture.ok_or_else(missing)?);
-        rest = &after[digits..];
-    }
-    text.push_str(rest);
+    let text = fill_in(out_pattern, captures).map_err(|at| Error::NoWildcard {
+        out: out_pattern.to_owned(),
+        at,
+        pattern: in_pattern.to_owned(),
+        wildcards: captures.len(),
+    })?;
     let names = text.trim_matches('/').split('/');
     names
         .map(|name| match Name::new(name) {

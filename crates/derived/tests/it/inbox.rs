@@ -1,6 +1,6 @@
 //! An inbox whose files are written to while they are read.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -23,6 +23,15 @@ type Meanwhile = RefCell<Option<Box<dyn FnOnce()>>>;
 struct PondDoors<'a> {
     world: &'a World,
     meanwhile: Meanwhile,
+    /// How often the ledger was read.
+    queries: Cell<u32>,
+}
+
+impl<'a> PondDoors<'a> {
+    fn new(world: &'a World, meanwhile: impl FnOnce() + 'static) -> Self {
+        let meanwhile: Meanwhile = RefCell::new(Some(Box::new(meanwhile)));
+        Self { world, meanwhile, queries: Cell::new(0) }
+    }
 }
 
 #[async_trait(?Send)]
@@ -32,6 +41,7 @@ impl Doors for PondDoors<'_> {
     }
 
     async fn query(&self, sql: &str) -> factory::Result<Batches<'static>> {
+        self.queries.set(self.queries.get() + 1);
         let (session, _) = self.world.session_with(None).await;
         let batches = session.sql(sql).await.unwrap().collect().await.unwrap();
         Ok(stream::iter(batches.into_iter().map(Ok::<_, BoxError>)).boxed())
@@ -118,25 +128,31 @@ impl Env for Variables {
 
 /// An inbox of CSV files, and where they lie.
 async fn inbox() -> (World, PathBuf) {
+    declared("into: /all.series\nas: series\ntime_column: time\n").await
+}
+
+async fn declared(rest: &str) -> (World, PathBuf) {
     let world = World::new().await;
     let dir = world.pond.beside().join("in");
     std::fs::create_dir_all(&dir).unwrap();
-    let config = "pattern: ${env:IN}/*.csv\ninto: /all.series\nas: series\ntime_column: time\n";
-    world.node("/inbox", "inbox", config).await;
+    world.node("/inbox", "inbox", &format!("pattern: ${{env:IN}}/*.csv\n{rest}")).await;
     (world, dir)
 }
 
 async fn run(world: &World, meanwhile: impl FnOnce() + 'static) -> RunReport {
-    let doors = PondDoors { world, meanwhile: RefCell::new(Some(Box::new(meanwhile))) };
+    run_through(&PondDoors::new(world, meanwhile)).await
+}
+
+async fn run_through(doors: &PondDoors<'_>) -> RunReport {
     let node = doors.read().await.unwrap().resolve("/inbox").await.unwrap().id();
-    let dir = world.pond.beside().join("in").display().to_string();
+    let dir = doors.world.pond.beside().join("in").display().to_string();
     let inbox = Arc::clone(registry().get("inbox").unwrap());
     inbox
         .run(RunContext {
             path: "/inbox",
             node,
             args: &[],
-            doors: &doors,
+            doors,
             env: &Variables(BTreeMap::from([("IN", dir)])),
             now_us: &|| testing::START_US,
             temp_dir: &std::env::temp_dir(),
@@ -199,4 +215,27 @@ async fn a_file_that_goes_while_it_is_read_is_no_failure() {
     let report = run(&world, move || std::fs::remove_file(a).unwrap()).await;
     assert!(report.failures.is_empty(), "{report:?}");
     assert!(report.lines.join("\n").contains("a.csv: is gone"), "{report:?}");
+}
+
+#[tokio::test]
+async fn the_ledger_is_read_once_a_run_and_not_once_a_transaction() {
+    let (world, dir) = declared("into: /all\n").await;
+    let queries = async |summary: &str| {
+        let doors = PondDoors::new(&world, || ());
+        let report = run_through(&doors).await;
+        assert_eq!(report.lines.last().unwrap(), summary);
+        doors.queries.get()
+    };
+    for at in 0..300 {
+        append(&dir.join(format!("{at}.csv")), &format!("{at}"));
+    }
+    // More than one transaction takes; and there is no ledger yet.
+    assert_eq!(queries("300 files taken").await, 0);
+    for at in 300..600 {
+        append(&dir.join(format!("{at}.csv")), &format!("{at}"));
+    }
+    assert_eq!(queries("300 files taken, 300 known already").await, 1);
+    // Another file with a known content asks what that was.
+    append(&dir.join("again.csv"), "7");
+    assert_eq!(queries("1 file taken, 600 known already").await, 2);
 }
