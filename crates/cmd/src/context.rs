@@ -238,11 +238,12 @@ impl Context {
     }
 
     /// Computes the computed nodes of a pond; `cached` where what is kept of
-    /// them may be used and made.
+    /// them may be used and made. Files in a format are read once in any case.
     pub(crate) fn computer(&self, pond: &Pond, cached: bool) -> Arc<Derived> {
         let clock = Arc::clone(&self.environment.clock);
         let place = Place {
             cache: cached.then(|| pond.cache_dir()),
+            formats: Some(pond.cache_dir().join("formats")),
             temp_dir: self.temp_dir(),
             pond: pond.identity().pond_id,
             now_us: Arc::new(move || clock.now_us()),

@@ -25,6 +25,10 @@ const CODE_VERSION: u32 = 1;
 pub struct Place {
     /// The directory of what can be computed again; `None` keeps nothing.
     pub cache: Option<PathBuf>,
+    /// The directory of files of the pond as they were read in their formats.
+    /// They are kept by their content, and so hold for every state of a pond;
+    /// `None` keeps them no longer than the computer lives.
+    pub formats: Option<PathBuf>,
     /// Where temporary files may lie.
     pub temp_dir: PathBuf,
     /// The pond's id.

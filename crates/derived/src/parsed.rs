@@ -5,8 +5,8 @@
 //! it changes.
 //!
 //! Always true: what is kept is compared with the hash in its name before it is
-//! used; where nothing can be kept it is read anew; a file is never held in
-//! memory.
+//! first used, and removed where that differs; where nothing can be kept it is
+//! read anew; a file is never held in memory.
 //!
 //! Deliberately not here: which files, and in which format.
 
@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -39,6 +40,10 @@ const KEPT_FOR: Duration = Duration::from_secs(30 * 86_400);
 /// Letters of the hashes in a name.
 const HEX: usize = 32;
 const CHUNK_BYTES: usize = 1 << 16;
+/// A row group, which is held in memory as it is written, ends with so many
+/// rows or bytes.
+const ROW_GROUP_ROWS: usize = 256 << 10;
+const ROW_GROUP_BYTES: usize = 16 << 20;
 
 /// Files in a format, as Parquet.
 #[derive(Debug)]
@@ -49,6 +54,10 @@ pub(crate) struct Parsed {
     now_us: NowUs,
     /// What is kept nowhere else, by its key.
     held: Mutex<HashMap<String, Arc<TempPath>>>,
+    /// What is kept and was compared with its hash, by its key.
+    checked: Mutex<HashMap<String, PathBuf>>,
+    /// Whether what was kept too long has been removed.
+    is_swept: AtomicBool,
 }
 
 struct NowUs(Arc<dyn Fn() -> i64 + Send + Sync>);
@@ -62,10 +71,12 @@ impl std::fmt::Debug for NowUs {
 impl Parsed {
     pub(crate) fn new(place: &Place) -> Self {
         Self {
-            root: place.cache.as_ref().map(|cache| cache.join("formats")),
+            root: place.formats.clone(),
             temp_dir: place.temp_dir.clone(),
             now_us: NowUs(Arc::clone(&place.now_us)),
             held: Mutex::default(),
+            checked: Mutex::default(),
+            is_swept: AtomicBool::new(false),
         }
     }
 
@@ -111,8 +122,17 @@ impl Parsed {
             return Ok(Some(path));
         }
         let Some(root) = self.root.clone() else { return Ok(None) };
-        let key = key.to_owned();
-        blocking(move || Ok(find(&root, &key))).await
+        let (own, checked) = (key.to_owned(), self.checked_at(key));
+        let found = blocking(move || {
+            // Somebody may have removed it since.
+            let checked = checked.filter(|path| path.is_file());
+            Ok(checked.or_else(|| find(&root, &own)))
+        });
+        let found = found.await?;
+        if let Some(path) = &found {
+            self.note_checked(key, path);
+        }
+        Ok(found)
     }
 
     /// Reads a file, and keeps what comes of it.
@@ -126,15 +146,27 @@ impl Parsed {
         let made = self.parse(resolved, found, inputs).await?;
         if let Some(root) = self.root.clone() {
             let (own, now_us) = (key.to_owned(), (self.now_us.0)());
+            let sweeps = !self.is_swept.swap(true, Ordering::Relaxed);
             let kept = blocking(move || {
+                if sweeps && let Err(error) = sweep(&root, now_us) {
+                    let dir = root.display().to_string();
+                    log_warn!(
+                        "what was kept too long in {dir} is not removed: {error}",
+                        dir,
+                        error
+                    );
+                }
                 let dir = dir_of(&root, &own);
-                match keep(&root, &own, &made, now_us) {
+                match keep(&root, &own, &made) {
                     Ok(path) => Ok(Ok(path)),
                     Err(source) => Ok(Err((made, Error::Cache { path: dir, source }))),
                 }
             });
             match kept.await? {
-                Ok(path) => return Ok(path),
+                Ok(path) => {
+                    self.note_checked(key, &path);
+                    return Ok(path);
+                }
                 Err((made, error)) => {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
                     let cause = cause.unwrap_or_default();
@@ -149,6 +181,16 @@ impl Parsed {
     fn held_at(&self, key: &str) -> Option<PathBuf> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.get(key).map(|path| path.to_path_buf())
+    }
+
+    fn checked_at(&self, key: &str) -> Option<PathBuf> {
+        let checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        checked.get(key).cloned()
+    }
+
+    fn note_checked(&self, key: &str, path: &Path) {
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        checked.insert(key.to_owned(), path.to_owned());
     }
 
     fn hold(&self, key: &str, made: NamedTempFile) -> PathBuf {
@@ -205,6 +247,8 @@ impl Parsed {
         let file = made.reopen().map_err(|source| self.failed(source))?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
             .set_created_by("duckpond".to_owned())
             .build();
         let of_parquet = DataFusionError::from;
@@ -268,12 +312,21 @@ fn find(root: &Path, key: &str) -> Option<PathBuf> {
         else {
             continue;
         };
-        if hash_of(&entry.path()).is_ok_and(|found| found == hash) {
-            return Some(entry.path());
+        let path = entry.path();
+        match hash_of(&path) {
+            Ok(found) if found == hash => return Some(path),
+            Ok(_) => {
+                log_warn!("a file that was read before is not whole and is read again: {key}", key);
+                // What can not be removed is passed over again.
+                let _ = fs::remove_file(path);
+            }
+            // Somebody removed it meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                let path = path.display().to_string();
+                log_warn!("cannot read {path}, and the file is read again: {error}", path, error);
+            }
         }
-        log_warn!("a file that was read before is not whole and is read again: {key}", key);
-        // What can not be removed is passed over again.
-        let _ = fs::remove_file(entry.path());
     }
     None
 }
@@ -286,8 +339,8 @@ fn hash_of(path: &Path) -> io::Result<String> {
     Ok(hex)
 }
 
-/// Puts what was read where it is kept, and removes what was kept too long.
-fn keep(root: &Path, key: &str, made: &NamedTempFile, now_us: i64) -> io::Result<PathBuf> {
+/// Puts what was read where it is kept.
+fn keep(root: &Path, key: &str, made: &NamedTempFile) -> io::Result<PathBuf> {
     let dir = dir_of(root, key);
     fs::create_dir_all(&dir)?;
     let path = dir.join(format!("{key}-{}.parquet", hash_of(made.path())?));
@@ -295,14 +348,28 @@ fn keep(root: &Path, key: &str, made: &NamedTempFile, now_us: i64) -> io::Result
     io::copy(&mut File::open(made.path())?, &mut temporary)?;
     temporary.flush()?;
     temporary.persist(&path).map_err(|error| error.error)?;
+    Ok(path)
+}
+
+/// Removes what was kept too long, which others may do at the same time.
+fn sweep(root: &Path, now_us: i64) -> io::Result<()> {
     let now = SystemTime::UNIX_EPOCH + Duration::from_micros(now_us.max(0).unsigned_abs());
-    for entry in fs::read_dir(root)?.flatten() {
-        for entry in fs::read_dir(entry.path())?.flatten() {
-            let written = entry.metadata()?.modified()?;
-            if now.duration_since(written).is_ok_and(|age| age > KEPT_FOR) && entry.path() != path {
-                fs::remove_file(entry.path())?;
+    for dir in unless_gone(fs::read_dir(root))?.into_iter().flatten() {
+        for entry in unless_gone(fs::read_dir(dir?.path()))?.into_iter().flatten() {
+            let entry = entry?;
+            let Some(metadata) = unless_gone(entry.metadata())? else { continue };
+            if now.duration_since(metadata.modified()?).is_ok_and(|age| age > KEPT_FOR) {
+                unless_gone(fs::remove_file(entry.path()))?;
             }
         }
     }
-    Ok(path)
+    Ok(())
+}
+
+fn unless_gone<T>(asked: io::Result<T>) -> io::Result<Option<T>> {
+    match asked {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }

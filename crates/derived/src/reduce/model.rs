@@ -138,6 +138,7 @@ fn shape() -> Shape {
 fn tiles(cache: &Path) -> Tiles {
     Tiles::new(&Place {
         cache: Some(cache.to_owned()),
+        formats: None,
         temp_dir: std::env::temp_dir(),
         pond: uuid::Uuid::nil(),
         now_us: Arc::new(|| START),

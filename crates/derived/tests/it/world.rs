@@ -48,6 +48,7 @@ impl World {
         let store = ComputedStore::new(inner, registry());
         let clock = Arc::clone(&self.pond.clock);
         let place = Place {
+            formats: cache.as_ref().map(|cache| cache.join("formats")),
             cache,
             temp_dir: std::env::temp_dir(),
             pond: self.pond.pond.identity().pond_id,
