@@ -11,17 +11,17 @@
 //! update writes one tile of each resolution and compressing would take longer
 //! than all the rest of it.
 //!
-//! Always true: a tile is written and read in pieces, and not held as a whole;
-//! before the first piece is given out all of the file is compared.
+//! Always true: a tile is written in pieces, of which about as much is held as
+//! one row group; a [`TileReader`] holds one piece; before the first piece is given out all of the file is compared.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{BatchCoalescer, concat_batches};
-use arrow::datatypes::{Int64Type, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Int64Type, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
@@ -30,6 +30,8 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use serde::{Deserialize, Serialize};
 
+/// What a number takes.
+const NUMBER_BYTES: usize = 8;
 /// From here on a tile is compressed.
 const COMPRESSED_FROM_BYTES: usize = 1 << 20;
 /// About how large a row group is.
@@ -38,6 +40,10 @@ const ROW_GROUP_BYTES: usize = 8 << 20;
 const PIECE_BYTES: usize = 1 << 20;
 const MIN_PIECE_ROWS: usize = 64;
 const MAX_PIECE_ROWS: usize = 4_096;
+
+/// About how much a sketch takes: one of a thousand different readings. A bucket
+/// of time with more has up to four times as much.
+const SKETCH_BYTES: usize = 4 << 10;
 
 /// A tile, as the index knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +85,7 @@ pub(crate) struct TileWriter {
     pieces: BatchCoalescer,
     /// What has come while it is not known whether the tile is a large one.
     held: Vec<RecordBatch>,
+    held_bytes: usize,
     writer: Option<ArrowWriter<Hashing>>,
     rows: u64,
     times: Option<(i64, i64)>,
@@ -95,6 +102,7 @@ impl TileWriter {
             schema: Arc::clone(schema),
             pieces: BatchCoalescer::new(Arc::clone(schema), piece_rows(schema)),
             held: Vec::new(),
+            held_bytes: 0,
             writer: None,
             rows: 0,
             times: None,
@@ -104,7 +112,9 @@ impl TileWriter {
     /// Adds buckets.
     pub(crate) fn write(&mut self, buckets: RecordBatch) -> io::Result<()> {
         let times = buckets.column(0).as_primitive::<Int64Type>().values();
-        let Some((&first, &last)) = times.first().zip(times.last()) else { return Ok(()) };
+        let Some((&first, &last)) = times.first().zip(times.last()) else {
+            return Ok(());
+        };
         self.times = Some((self.times.map_or(first, |(first, _)| first), last));
         self.rows += buckets.num_rows() as u64;
         self.pieces.push_batch(buckets).map_err(io::Error::other)?;
@@ -116,9 +126,9 @@ impl TileWriter {
             match &mut self.writer {
                 Some(writer) => writer.write(&piece).map_err(io::Error::other)?,
                 None => {
+                    self.held_bytes += size(&piece);
                     self.held.push(piece);
-                    let rows: usize = self.held.iter().map(RecordBatch::num_rows).sum();
-                    if rows * width(&self.schema) >= COMPRESSED_FROM_BYTES {
+                    if self.held_bytes >= COMPRESSED_FROM_BYTES {
                         let level = ZstdLevel::try_new(1).map_err(io::Error::other)?;
                         self.begin(Compression::ZSTD(level))?;
                     }
@@ -129,13 +139,14 @@ impl TileWriter {
     }
 
     fn begin(&mut self, compression: Compression) -> io::Result<()> {
-        let rows = (ROW_GROUP_BYTES / width(&self.schema)).max(piece_rows(&self.schema));
+        let numbers = self.schema.fields().len().max(1) * NUMBER_BYTES;
         let properties = WriterProperties::builder()
             .set_compression(compression)
             .set_dictionary_enabled(false)
             .set_statistics_enabled(EnabledStatistics::None)
             .set_offset_index_disabled(true)
-            .set_max_row_group_row_count(Some(rows))
+            .set_max_row_group_row_count(Some(ROW_GROUP_BYTES / numbers))
+            .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
             .set_created_by("duckpond".to_owned())
             .set_key_value_metadata(Some(vec![KeyValue::new(
                 "duckpond.tile".to_owned(),
@@ -157,13 +168,17 @@ impl TileWriter {
 
     /// Puts the tile in its place; `None` when no bucket came.
     pub(crate) fn finish(mut self) -> io::Result<Option<Tile>> {
-        let Some((min_us, max_us)) = self.times else { return Ok(None) };
+        let Some((min_us, max_us)) = self.times else {
+            return Ok(None);
+        };
         self.pieces.finish_buffered_batch().map_err(io::Error::other)?;
         self.write_pieces()?;
         if self.writer.is_none() {
             self.begin(Compression::UNCOMPRESSED)?;
         }
-        let Some(writer) = self.writer else { return Ok(None) };
+        let Some(writer) = self.writer else {
+            return Ok(None);
+        };
         let Hashing { file, hasher, bytes } = writer.into_inner().map_err(io::Error::other)?;
         let hash = hasher.finalize().to_hex().to_string();
         let file_name = format!("{}-{}.parquet", self.stem, &hash[..16]);
@@ -175,7 +190,23 @@ impl TileWriter {
 
 /// About how many bytes a bucket has.
 fn width(schema: &SchemaRef) -> usize {
-    schema.fields().len().max(1) * 8
+    let field = |field: &FieldRef| match field.data_type() {
+        DataType::Binary => SKETCH_BYTES,
+        _ => NUMBER_BYTES,
+    };
+    schema.fields().iter().map(field).sum::<usize>().max(1)
+}
+
+/// How many bytes buckets have. It depends on their values alone.
+fn size(buckets: &RecordBatch) -> usize {
+    let column = |column: &ArrayRef| match column.as_binary_opt::<i32>() {
+        Some(sketches) => {
+            let offsets = sketches.value_offsets();
+            (offsets[sketches.len()] - offsets[0]) as usize
+        }
+        None => column.len() * NUMBER_BYTES,
+    };
+    buckets.columns().iter().map(column).sum()
 }
 
 /// Buckets that are handled at once.
@@ -270,4 +301,49 @@ pub(crate) fn read(
         pieces.push(piece);
     }
     Ok(concat_batches(schema, &pieces).map_err(ParquetError::from)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{BinaryArray, Int64Array};
+    use arrow::datatypes::{Field, Schema};
+
+    use super::*;
+
+    #[test]
+    fn tiles_of_sketches_are_handled_in_small_pieces() {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("time", DataType::Int64, false),
+            Field::new("sketch", DataType::Binary, true),
+        ]));
+        // Three thousand sketches of 6,000 bytes that do not compress.
+        let rows = 3_000_i64;
+        let mut noise = blake3::Hasher::new().finalize_xof();
+        let sketches = (0..rows).map(|_| {
+            let mut sketch = vec![0; 6_000];
+            noise.fill(&mut sketch);
+            Some(sketch)
+        });
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from_iter_values(0..rows)),
+            Arc::new(BinaryArray::from_iter(sketches)),
+        ];
+        let buckets = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = TileWriter::new(dir.path(), "stem".into(), "about".into(), &schema);
+        writer.write(buckets.clone()).unwrap();
+        let tile = writer.finish().unwrap().unwrap();
+        let file = File::open(dir.path().join(&tile.file)).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        assert!(reader.metadata().num_row_groups() > 1, "18 MB are no one row group");
+        let first = reader.metadata().row_group(0).column(0).compression();
+        assert!(matches!(first, Compression::ZSTD(_)), "{first:?}");
+
+        let mut reader = TileReader::open(dir.path(), &tile, &schema).unwrap();
+        while let Some(piece) = reader.before(i64::MAX).unwrap() {
+            assert!(size(&piece) <= 2 * PIECE_BYTES, "{}", size(&piece));
+        }
+        assert_eq!(read(dir.path(), &tile, &schema).unwrap(), buckets);
+    }
 }
