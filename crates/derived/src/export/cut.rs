@@ -16,6 +16,7 @@ use super::error::Result;
 use super::request::FileFormat;
 use super::state::ExportedFile;
 use crate::Error;
+use crate::column_glob::no_column;
 use crate::reduce::ALWAYS;
 use crate::time_column::TimeColumn;
 
@@ -112,8 +113,14 @@ impl Cut<'_> {
 
     /// The times of a batch's rows, in microseconds.
     fn times(&self, batch: &RecordBatch) -> Result<Option<Vec<i64>>> {
-        let Some(time) = self.time else { return Ok(None) };
-        let Some(column) = batch.column_by_name(&time.name) else { return Ok(None) };
+        let Some(time) = self.time else {
+            return Ok(None);
+        };
+        let Some(column) = batch.column_by_name(&time.name) else {
+            let schema = batch.schema();
+            let names = schema.fields().iter().map(|field| field.name().as_str());
+            return Err(no_column(&time.name, names).into());
+        };
         if column.null_count() > 0 {
             return Err(Error::NullTime { input: format!("`{}`", self.path) }.into());
         }
@@ -129,7 +136,9 @@ impl Cut<'_> {
     }
 
     fn close(&self, open: Option<Open>, files: &mut Files) -> Result<()> {
-        let Some(Open { partition, encoder, rows, times }) = open else { return Ok(()) };
+        let Some(Open { partition, encoder, rows, times }) = open else {
+            return Ok(());
+        };
         let file = encoder.finish()?;
         let hash = file.hash();
         let span = (partition.span.start, partition.span.end);

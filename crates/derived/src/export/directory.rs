@@ -5,7 +5,7 @@
 //! under a temporary name beside its place, fsynced and renamed; below the
 //! named directory no symbolic link is followed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -13,9 +13,11 @@ use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 use tempfile::NamedTempFile;
+use tinyfs::ContentHash;
 
 use super::error::{ExportError, Result};
-use super::state::{self, State};
+use super::journal;
+use super::state::{self, Exported, ExportedFile, State};
 
 /// Locked while an export is at work.
 const LOCK: &str = ".pond-export.lock";
@@ -47,6 +49,7 @@ impl Directory {
             fs::create_dir_all(root)
                 .map_err(|source| ExportError::io("make the directory", root, source))?;
             directory.lock = Some(lock(root)?);
+            directory.remove_under_way()?;
             // Whoever was at work until now may have changed it.
             state = directory.state(pond)?;
         }
@@ -76,9 +79,18 @@ impl Directory {
             let (found, known) = (any.format, state::FORMAT);
             return Err(ExportError::Newer { path, found, known });
         }
-        let state: State = serde_json::from_slice(&bytes).map_err(bad)?;
+        let mut state: State = serde_json::from_slice(&bytes).map_err(bad)?;
         if state.pond != pond {
             return Err(ExportError::OtherPond { dir: self.root.clone(), pond: state.pond });
+        }
+        journal::go_on(&self.root, &bytes, &mut state)?;
+        // `tiles.json` names the column of times to whoever draws them.
+        for (path, exported) in &state.tables {
+            if exported.tiles.is_some() && exported.time_column.is_none() {
+                use serde::de::Error as _;
+                let what = format!("the tiles of {path} have no column of times");
+                return Err(bad(serde_json::Error::custom(what)));
+            }
         }
         Ok(state)
     }
@@ -91,37 +103,68 @@ impl Directory {
             Err(error) => return Err(failed(error)),
         };
         for entry in entries {
-            // The lock alone is of an export that ended before its first file.
-            if entry.map_err(failed)?.file_name() != LOCK {
+            let entry = entry.map_err(failed)?;
+            // These alone are of an export that ended before its first file.
+            if entry.file_name() != LOCK && !is_under_way(&entry).map_err(failed)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Puts what the directory says of itself in place.
-    pub(crate) fn put_state(&self, state: &State) -> Result<()> {
+    /// Removes what a run that was cut short had under way at the top.
+    fn remove_under_way(&self) -> Result<()> {
+        let failed = |source| ExportError::io("list", &self.root, source);
+        for entry in fs::read_dir(&self.root).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if is_under_way(&entry).map_err(failed)? {
+                remove_file(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts what the directory says of itself in place, and returns its hash.
+    pub(crate) fn put_state(&self, state: &State) -> Result<ContentHash> {
         self.put_json(state::FILE, state, false)
     }
 
-    /// Puts a small file in place, as JSON.
-    pub(crate) fn put_json(&self, name: &str, value: &impl Serialize, pretty: bool) -> Result<()> {
+    /// Puts a small file in place, as JSON, and returns its hash.
+    pub(crate) fn put_json(
+        &self,
+        name: &str,
+        value: &impl Serialize,
+        pretty: bool,
+    ) -> Result<ContentHash> {
         let path = self.root.join(name);
         let text =
             if pretty { serde_json::to_vec_pretty(value) } else { serde_json::to_vec(value) };
         let mut text = text.map_err(|source| ExportError::State { path: path.clone(), source })?;
         text.push(b'\n');
+        let hash = ContentHash::of(&text);
         if fs::read(&path).is_ok_and(|there| there == text) {
-            return Ok(());
+            return Ok(hash);
         }
         let mut file = OutFile::begin(path)?;
         file.write_all(&text)
             .map_err(|source| ExportError::io("write", self.root.join(name), source))?;
-        file.persist().map(drop)
+        file.persist()?;
+        Ok(hash)
+    }
+
+    /// Checks that nothing is there by this name, which is to be a file at the
+    /// top.
+    pub(crate) fn check_free(&self, name: &str) -> Result<()> {
+        let path = self.root.join(name);
+        match fs::symlink_metadata(&path) {
+            Ok(_) => Err(ExportError::InTheWay { path }),
+            Err(error) if is_absent(&error) => Ok(()),
+            Err(source) => Err(ExportError::io("look at", path, source)),
+        }
     }
 
     /// Removes a file at the top, where it is there.
-    pub(crate) fn remove_json(&self, name: &str) -> Result<()> {
+    pub(crate) fn remove_at_top(&self, name: &str) -> Result<()> {
         remove_file(&self.root.join(name))
     }
 
@@ -130,15 +173,51 @@ impl Directory {
         self.root.join(below)
     }
 
-    /// What there is of a file; `None` when it is not there, or is no file.
-    pub(crate) fn seen(&self, below: &str) -> Result<Option<Seen>> {
+    /// The files of a table that are as they were written, as their sizes and
+    /// times tell.
+    pub(crate) fn intact(&self, exported: &Exported) -> Result<BTreeMap<String, ExportedFile>> {
+        let mut intact = BTreeMap::new();
+        // Files of one directory come one after another.
+        let mut parent = (String::new(), false);
+        for (name, file) in &exported.files {
+            let below = format!("{}/{name}", exported.dir);
+            let above = above(&below);
+            if parent.0 != above {
+                parent = (above.to_owned(), self.is_directory(above)?);
+            }
+            if parent.1 && self.is_intact(&below, file)? {
+                intact.insert(name.clone(), file.clone());
+            }
+        }
+        Ok(intact)
+    }
+
+    fn is_intact(&self, below: &str, file: &ExportedFile) -> Result<bool> {
         let path = self.place(below);
         match fs::symlink_metadata(&path) {
-            Ok(found) if found.is_file() => Ok(Some(seen(&found, &path)?)),
-            Ok(_) => Ok(None),
-            Err(error) if is_absent(&error) => Ok(None),
+            Ok(found) if found.is_file() => {
+                let seen = seen(&found, &path)?;
+                Ok(seen.bytes == file.bytes && seen.modified_ns == file.modified_ns)
+            }
+            Ok(_) => Ok(false),
+            Err(error) if is_absent(&error) => Ok(false),
             Err(source) => Err(ExportError::io("look at", path, source)),
         }
+    }
+
+    /// Whether this is a directory, and no symbolic link leads there.
+    fn is_directory(&self, below: &str) -> Result<bool> {
+        let mut path = self.root.clone();
+        for name in below.split('/') {
+            path.push(name);
+            match fs::symlink_metadata(&path) {
+                Ok(found) if found.is_dir() => {}
+                Ok(_) => return Ok(false),
+                Err(error) if is_absent(&error) => return Ok(false),
+                Err(source) => return Err(ExportError::io("look at", path, source)),
+            }
+        }
+        Ok(true)
     }
 
     /// Begins a file. Only one that is `ours` may be there already.
@@ -165,8 +244,12 @@ impl Directory {
         OutFile::begin(place)
     }
 
-    /// Removes a file, and the directories that are then empty.
+    /// Removes a file, and the directories that are then empty. What a symbolic
+    /// link leads to is not the export's.
     pub(crate) fn remove(&self, below: &str) -> Result<()> {
+        if !self.is_directory(above(below))? {
+            return Ok(());
+        }
         remove_file(&self.place(below))?;
         let mut dir = Path::new(below).parent();
         while let Some(below) = dir.filter(|below| !below.as_os_str().is_empty()) {
@@ -179,14 +262,23 @@ impl Directory {
         Ok(())
     }
 
+    /// The names of all files of a table, with those of runs that were cut short.
+    pub(crate) fn all_of(&self, exported: &Exported) -> Result<BTreeSet<String>> {
+        let named = exported.files.keys().chain(&exported.replaced);
+        let mut all: BTreeSet<String> = named.cloned().collect();
+        if exported.begun {
+            all.extend(self.left_over(&exported.dir, &|name| exported.may_have_left(name))?);
+        }
+        Ok(all)
+    }
+
     /// The files below `dir` whose names `is_ours` takes, of a run that was cut
     /// short; what it left under way is removed.
-    pub(crate) fn left_over(
-        &self,
-        dir: &str,
-        is_ours: &dyn Fn(&str) -> bool,
-    ) -> Result<BTreeSet<String>> {
+    fn left_over(&self, dir: &str, is_ours: &dyn Fn(&str) -> bool) -> Result<BTreeSet<String>> {
         let mut found = BTreeSet::new();
+        if !self.is_directory(dir)? {
+            return Ok(found);
+        }
         let mut open = vec![String::new()];
         while let Some(below) = open.pop() {
             let path = self.root.join(dir).join(&below);
@@ -207,11 +299,7 @@ impl Directory {
                     open.push(below);
                 } else if kind.is_file() && is_ours(&below) {
                     found.insert(below);
-                } else if self.lock.is_some()
-                    && kind.is_file()
-                    && name.starts_with(UNDER_WAY.0)
-                    && name.ends_with(UNDER_WAY.1)
-                {
+                } else if self.lock.is_some() && is_under_way(&entry).map_err(failed)? {
                     remove_file(&entry.path())?;
                 }
             }
@@ -229,6 +317,20 @@ fn lock(root: &Path) -> Result<File> {
         Err(TryLockError::WouldBlock) => Err(ExportError::Busy { dir: root.to_owned() }),
         Err(TryLockError::Error(source)) => Err(ExportError::io("lock", path, source)),
     }
+}
+
+/// The directory of a file below that of the export.
+fn above(below: &str) -> &str {
+    below.rsplit_once('/').map_or("", |(above, _)| above)
+}
+
+/// Whether this is a file that was under way to its place.
+fn is_under_way(entry: &fs::DirEntry) -> io::Result<bool> {
+    let name = entry.file_name();
+    let is_named = name
+        .to_str()
+        .is_some_and(|name| name.starts_with(UNDER_WAY.0) && name.ends_with(UNDER_WAY.1));
+    Ok(is_named && entry.file_type()?.is_file())
 }
 
 fn is_absent(error: &io::Error) -> bool {

@@ -16,61 +16,61 @@ const FORMAT: u32 = 1;
 /// `manifest.json`: all tables of an export, with the times of their files. It
 /// depends on the files alone: where these have not changed, it has not.
 #[derive(Debug, Serialize)]
-pub struct Manifest {
+pub(crate) struct Manifest {
     /// 1.
-    pub format: u32,
+    pub(crate) format: u32,
     /// The pond's id.
-    pub pond: String,
+    pub(crate) pond: String,
     /// The tables and series, in the order of their paths.
-    pub tables: Vec<ManifestTable>,
+    pub(crate) tables: Vec<ManifestTable>,
 }
 
 /// One table or series.
 #[derive(Debug, Serialize)]
-pub struct ManifestTable {
+pub(crate) struct ManifestTable {
     /// Its path in the pond.
-    pub path: String,
+    pub(crate) path: String,
     /// Where its files are, relative to `manifest.json`.
-    pub directory: String,
+    pub(crate) directory: String,
     /// `parquet` or `csv`.
-    pub format: String,
+    pub(crate) format: String,
     /// The columns that the names of directories give, coarse to fine.
-    pub partitions: Vec<String>,
+    pub(crate) partitions: Vec<String>,
     /// In whose calendar they are cut; null without partitions.
-    pub time_zone: Option<String>,
+    pub(crate) time_zone: Option<String>,
     /// The column of times; null for a table.
-    pub time_column: Option<String>,
+    pub(crate) time_column: Option<String>,
     /// The columns in the files.
-    pub columns: Vec<Column>,
+    pub(crate) columns: Vec<Column>,
     /// Rows of all files.
-    pub rows: u64,
+    pub(crate) rows: u64,
     /// Bytes of all files.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// The first time, RFC 3339 in UTC; null without rows or times.
-    pub start: Option<String>,
+    pub(crate) start: Option<String>,
     /// The last time.
-    pub end: Option<String>,
+    pub(crate) end: Option<String>,
     /// The files, in the order of their times.
-    pub files: Vec<ManifestFile>,
+    pub(crate) files: Vec<ManifestFile>,
 }
 
 /// One file.
 #[derive(Debug, Serialize)]
-pub struct ManifestFile {
+pub(crate) struct ManifestFile {
     /// Its name below the table's directory.
-    pub file: String,
+    pub(crate) file: String,
     /// The values of the partition's columns.
-    pub partition: BTreeMap<String, i64>,
+    pub(crate) partition: BTreeMap<String, i64>,
     /// Its rows.
-    pub rows: u64,
+    pub(crate) rows: u64,
     /// Its size.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// The time of its first row.
-    pub start: Option<String>,
+    pub(crate) start: Option<String>,
     /// The time of its last row.
-    pub end: Option<String>,
+    pub(crate) end: Option<String>,
     /// BLAKE3 of its bytes, in hex.
-    pub blake3: String,
+    pub(crate) blake3: String,
 }
 
 /// What `manifest.json` says.

@@ -5,12 +5,14 @@
 //!   Parquet or CSV.
 //! - `tiles`: tiles of reductions, rounded for browsers.
 //! - `work`: what has changed of a table, and its files brought up to that.
-//! - `directory`, `state`, `manifest`: the directory that they go to, and
-//!   what it says of itself.
+//! - `directory`, `state`, `journal`, `manifest`: the directory that they go
+//!   to, and what it says of itself.
 //!
 //! Always true: what a directory holds after a whole run equals what a query
-//! answers at that moment; the cost of a run follows what has changed; a file
-//! that an export did not write is neither replaced nor removed.
+//! answers at that moment, but for views that ask for the time of day or for
+//! random numbers: these are written again when something that they read has
+//! changed; the cost of a run follows what has changed; a file that an export
+//! did not write is neither replaced nor removed.
 //!
 //! Deliberately not here: the pond's own form; that is what copies are for.
 
@@ -19,6 +21,7 @@ mod cut;
 mod directory;
 mod encode;
 mod error;
+mod journal;
 mod manifest;
 mod request;
 mod state;
@@ -36,15 +39,13 @@ use tinyfs::{FsPath, Glob, GlobOptions, NodePath};
 
 pub use calendar::Temporal;
 pub use error::ExportError;
-pub use manifest::{Manifest, ManifestFile, ManifestTable};
 pub use request::{FileFormat, Report, Request, TableReport, What, Whole};
-pub use state::Column;
-pub use tiles::{TileEntry, TiledSeries, TilesIndex};
 
 use crate::Derived;
 use crate::export::calendar::Calendar;
 use crate::export::directory::Directory;
 use crate::export::error::Result;
+use crate::export::journal::Journal;
 use crate::export::state::{Exported, State};
 use crate::export::tiles::Tiled;
 use crate::export::work::{Rows, Table};
@@ -70,12 +71,30 @@ impl Derived {
     ) -> Result<Report> {
         let inputs = session.inputs();
         let rows = rows(&request.what)?;
-        let found = find(&inputs, request).await?;
-        let dirs = directories(&found)?;
         let pond = self.place().pond.to_string();
-        let (directory, state) = Directory::open(&request.dir, &pond, request.dry_run)?;
-        let gone = gone(&state, request, &found)?;
+        let Found { tables: found, failures, unmatched } = find(&inputs, request).await?;
+        if !unmatched.is_empty() {
+            // What a glob meant may be gone from the pond, and has to go from
+            // here.
+            let (_, state) = Directory::open(&request.dir, &pond, true)?;
+            for glob in unmatched {
+                if meant(&glob, &state, request)?.is_empty() {
+                    return Err(ExportError::NoMatch { pattern: glob.pattern().to_owned() });
+                }
+            }
+        }
+        let dirs = directories(&found)?;
+        let (directory, mut state) = Directory::open(&request.dir, &pond, request.dry_run)?;
+        let gone = gone(&state, request, &found, &failures)?;
         apart(&state, &dirs, &gone)?;
+        let before = Tops { manifest: state.manifest, tiles: state.has_tiles() };
+        state.manifest |= request.manifest;
+        if state.manifest && !before.manifest {
+            directory.check_free(manifest::FILE)?;
+        }
+        if rows.is_none() && !before.tiles {
+            directory.check_free(tiles::FILE)?;
+        }
 
         let progress = monitor.begin("exporting", Some(found.len() as u64), Unit::Items);
         let mut run = Run {
@@ -83,14 +102,12 @@ impl Derived {
             inputs,
             rows,
             directory: Arc::new(directory),
-            had_tiles: state.tables.values().any(|exported| exported.tiles.is_some()),
+            before,
             state,
+            journal: Journal::default(),
             dry_run: request.dry_run,
         };
-        let mut report = Report::default();
-        for path in gone {
-            report.tables.push(run.remove(&path)?);
-        }
+        let mut report = Report { tables: run.remove(&gone)?, failures };
         for (path, found) in found {
             let dir = dirs[&path].clone();
             match run.one(found, dir).await {
@@ -101,7 +118,6 @@ impl Derived {
         }
         report.tables.sort_by(|a, b| a.path.cmp(&b.path));
         if !request.dry_run {
-            run.state.manifest |= request.manifest;
             if let Err(error) = run.finish() {
                 // What made a table fail says more than what follows of it.
                 if report.failures.is_empty() {
@@ -121,10 +137,29 @@ struct Run<'a> {
     /// `None`: tiles are wanted.
     rows: Option<Rows>,
     directory: Arc<Directory>,
+    /// What there was at its top when the run began.
+    before: Tops,
     state: State,
-    /// Whether there were tiles before.
-    had_tiles: bool,
+    journal: Journal,
     dry_run: bool,
+}
+
+/// What tells of an export, at the top of its directory.
+#[derive(Clone, Copy)]
+struct Tops {
+    manifest: bool,
+    tiles: bool,
+}
+
+/// What patterns stand for.
+#[derive(Default)]
+struct Found {
+    /// By their paths.
+    tables: BTreeMap<String, NodePath>,
+    /// Computed directories that can not be computed, and why.
+    failures: Vec<(String, ExportError)>,
+    /// Globs that match nothing.
+    unmatched: Vec<Glob>,
 }
 
 impl Run<'_> {
@@ -143,6 +178,9 @@ impl Run<'_> {
                     Some(old) if !plan.is_dirty() => table.unchanged(old),
                     _ => {
                         self.begin(&path, table.begun(old.as_ref(), &rows))?;
+                        if old.as_ref().is_some_and(|old| old.tiles.is_some()) {
+                            self.name_tiles()?;
+                        }
                         let plan = Arc::new(plan);
                         table.perform(&plan, &rows, &self.directory, &self.inputs).await?
                     }
@@ -150,7 +188,10 @@ impl Run<'_> {
             }
         };
         if !self.dry_run {
-            self.state.tables.insert(path, exported);
+            self.state.tables.insert(path.clone(), exported);
+            if report.dirty {
+                self.journal.note(&self.directory, &self.state, &path)?;
+            }
         }
         Ok(report)
     }
@@ -171,42 +212,64 @@ impl Run<'_> {
     /// Says that the files of a table are about to change.
     fn begin(&mut self, path: &str, begun: Exported) -> Result<()> {
         self.state.tables.insert(path.to_owned(), begun);
-        self.directory.put_state(&self.state)
+        self.journal.begin(&self.directory, &self.state, path)
     }
 
-    /// Removes the files of a table that is gone from the pond.
-    fn remove(&mut self, path: &str) -> Result<TableReport> {
-        let Some(old) = self.state.tables.get(path).cloned() else {
-            return Ok(TableReport::default());
-        };
-        if !self.dry_run {
-            for name in old.files.keys() {
-                self.directory.remove(&format!("{}/{name}", old.dir))?;
+    /// Removes the files of tables that are gone from the pond.
+    fn remove(&mut self, gone: &BTreeSet<String>) -> Result<Vec<TableReport>> {
+        let mut reports = Vec::new();
+        for (path, old) in self.state.tables.iter().filter(|(path, _)| gone.contains(*path)) {
+            reports.push(TableReport {
+                path: path.clone(),
+                dir: old.dir.clone(),
+                gone: true,
+                removed: self.directory.all_of(old)?.into_iter().collect(),
+                dirty: true,
+                ..TableReport::default()
+            });
+        }
+        if self.dry_run || gone.is_empty() {
+            return Ok(reports);
+        }
+        self.state.tables.retain(|path, _| !gone.contains(path));
+        self.name_tiles()?;
+        for TableReport { dir, removed, .. } in &reports {
+            for name in removed {
+                self.directory.remove(&format!("{dir}/{name}"))?;
             }
-            self.state.tables.remove(path);
         }
-        Ok(TableReport {
-            path: path.to_owned(),
-            dir: old.dir,
-            gone: true,
-            removed: old.files.into_keys().collect(),
-            dirty: true,
-            ..TableReport::default()
-        })
+        Ok(reports)
     }
 
-    /// Puts in place what tells of all the files.
-    fn finish(&self) -> Result<()> {
+    /// Puts in place what names the tiles, or removes it where there are none.
+    fn name_tiles(&self) -> Result<()> {
         match tiles::index(&self.state) {
-            Some(index) => self.directory.put_json(tiles::FILE, &index, true)?,
-            None if self.had_tiles => self.directory.remove_json(tiles::FILE)?,
-            None => {}
+            Some(index) => self.directory.put_json(tiles::FILE, &index, true).map(drop),
+            None if self.before.tiles => self.directory.remove_at_top(tiles::FILE),
+            None => Ok(()),
         }
+    }
+
+    /// Puts in place what tells of all the files, and removes those of which it
+    /// tells no more.
+    fn finish(&mut self) -> Result<()> {
+        let manifest_is_new = self.state.manifest && !self.before.manifest;
+        if manifest_is_new || self.state.has_tiles() && !self.before.tiles {
+            // A run that is cut short here knows them for its own.
+            self.directory.put_state(&self.state)?;
+        }
+        self.name_tiles()?;
         if self.state.manifest {
             let manifest = manifest::manifest(&self.state);
             self.directory.put_json(manifest::FILE, &manifest, true)?;
         }
-        self.directory.put_state(&self.state)
+        for exported in self.state.tables.values_mut() {
+            for name in std::mem::take(&mut exported.replaced) {
+                self.directory.remove(&format!("{}/{name}", exported.dir))?;
+            }
+        }
+        self.directory.put_state(&self.state)?;
+        self.journal.end(&self.directory)
     }
 }
 
@@ -224,18 +287,18 @@ fn rows(what: &What) -> Result<Option<Rows>> {
     Ok(Some(Rows { layout: what.layout(), format: *format, calendar, window }))
 }
 
-/// The tables that are wanted, by their paths.
-async fn find(inputs: &Inputs, request: &Request) -> Result<BTreeMap<String, NodePath>> {
+/// The tables that are wanted, past directories that can not be computed.
+async fn find(inputs: &Inputs, request: &Request) -> Result<Found> {
     let tiles = matches!(request.what, What::Tiles);
     let wanted = |found: &NodePath| {
         found.node.entry_type.is_tabular() && (!tiles || ReducedTiles::are_of(found))
     };
-    let mut all = BTreeMap::new();
+    let mut all = Found::default();
     for pattern in &request.patterns {
         // What is there by this very name comes before what it matches.
         match inputs.fs().resolve(pattern).await {
             Ok(found) if wanted(&found) => {
-                all.insert(found.path.clone(), found);
+                all.tables.insert(found.path.clone(), found);
                 continue;
             }
             Ok(found) if found.node.entry_type.is_tabular() => {
@@ -245,19 +308,29 @@ async fn find(inputs: &Inputs, request: &Request) -> Result<BTreeMap<String, Nod
                 let actual = found.node.entry_type.to_string();
                 return Err(ExportError::NoRows { path: found.path, actual });
             }
-            Err(error) if error.is_absence() && tinyfs::glob::is_pattern(pattern) => {}
+            Err(error)
+                if (error.is_absence() || error.is_uncomputed())
+                    && tinyfs::glob::is_pattern(pattern) => {}
             Err(error) => return Err(error.into()),
         }
-        let mut matches = inputs.fs().matches(Glob::parse(pattern)?, OPTIONS);
+        let glob = Glob::parse(pattern)?;
+        let mut matches = inputs.fs().matches(glob.clone(), OPTIONS).past_failures();
         let mut any = false;
         while let Some(found) = matches.next().await? {
             if wanted(&found.path) {
                 any = true;
-                all.insert(found.path.path.clone(), found.path);
+                all.tables.insert(found.path.path.clone(), found.path);
             }
         }
-        if !any {
-            return Err(ExportError::NoMatch { pattern: pattern.clone() });
+        let failures = matches.take_failures();
+        if !any && failures.is_empty() {
+            all.unmatched.push(glob);
+        }
+        for (path, error) in failures {
+            // Several patterns may come by the same directory.
+            if all.failures.iter().all(|(other, _)| *other != path) {
+                all.failures.push((path, error.into()));
+            }
         }
     }
     Ok(all)
@@ -281,23 +354,35 @@ fn directories(found: &BTreeMap<String, NodePath>) -> Result<BTreeMap<String, St
     Ok(dirs)
 }
 
-/// What was exported before, is meant by a glob, and is no longer there.
+/// What a glob means of what was exported before in this way.
+fn meant(glob: &Glob, state: &State, request: &Request) -> Result<Vec<String>> {
+    let tiles = matches!(request.what, What::Tiles);
+    let mut meant = Vec::new();
+    for (path, exported) in &state.tables {
+        let matches = glob.captures(&FsPath::parse(path)?, OPTIONS).is_some();
+        if matches && exported.tiles.is_some() == tiles {
+            meant.push(path.clone());
+        }
+    }
+    Ok(meant)
+}
+
+/// What was exported before, is meant by a glob, and is no longer there. What a
+/// directory has that can not be computed is not known to be gone.
 fn gone(
     state: &State,
     request: &Request,
     found: &BTreeMap<String, NodePath>,
+    failures: &[(String, ExportError)],
 ) -> Result<BTreeSet<String>> {
-    let tiles = matches!(request.what, What::Tiles);
     let mut gone = BTreeSet::new();
     for pattern in request.patterns.iter().filter(|pattern| tinyfs::glob::is_pattern(pattern)) {
-        let glob = Glob::parse(pattern)?;
-        for (path, exported) in &state.tables {
-            let meant = glob.captures(&FsPath::parse(path)?, OPTIONS).is_some();
-            if meant && exported.tiles.is_some() == tiles && !found.contains_key(path) {
-                gone.insert(path.clone());
-            }
-        }
+        gone.extend(meant(&Glob::parse(pattern)?, state, request)?);
     }
+    gone.retain(|path| {
+        let is_unknown = failures.iter().any(|(dir, _)| Path::new(path).starts_with(dir));
+        !is_unknown && !found.contains_key(path)
+    });
     Ok(gone)
 }
 

@@ -5,11 +5,12 @@
 //! changed, and no file that is not named here is ever removed or replaced.
 //!
 //! Always true: the file is replaced as a whole, after the files that it names.
-//! Before the first file of a table is written, the table is marked as begun;
-//! where a run was cut short, files with the names of its layout count as the
-//! export's own, and all of the table is written again.
+//! Before the first file of a table is written, the table is marked as begun,
+//! here or in the [`journal`](super::journal) of the run; where a run was cut
+//! short, files with the names of its layout count as the export's own, and all
+//! of the table is written again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,10 @@ pub(crate) struct Exported {
     /// A run over it has begun and not ended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) begun: bool,
+    /// The layouts of runs before it that were cut short as well: files of these
+    /// may be there too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) earlier: Vec<Layout>,
     /// What the files stand for; none before the first whole run.
     pub(crate) stamp: Option<Stamp>,
     /// The column of times.
@@ -56,18 +61,21 @@ pub(crate) struct Exported {
     pub(crate) tiles: Option<TileFacts>,
     /// By the name below `dir`.
     pub(crate) files: BTreeMap<String, ExportedFile>,
+    /// Files that others have taken the place of, and that are not yet removed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) replaced: BTreeSet<String>,
 }
 
 /// A column, described.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Column {
+pub(crate) struct Column {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its type, in the words of Arrow.
-    pub r#type: String,
+    pub(crate) r#type: String,
     /// Its unit, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unit: Option<String>,
+    pub(crate) unit: Option<String>,
 }
 
 /// What the tiles of a table are of.
@@ -101,5 +109,27 @@ pub(crate) struct ExportedFile {
 impl State {
     pub(crate) fn new(pond: &str) -> Self {
         Self { format: FORMAT, pond: pond.to_owned(), manifest: false, tables: BTreeMap::new() }
+    }
+
+    /// Whether there are tiles of a table.
+    pub(crate) fn has_tiles(&self) -> bool {
+        self.tables.values().any(|exported| exported.tiles.is_some())
+    }
+}
+
+impl Exported {
+    /// The layouts of all runs over the table that were cut short.
+    fn cut_short(&self) -> impl Iterator<Item = &Layout> {
+        self.earlier.iter().chain([&self.layout]).filter(|_| self.begun)
+    }
+
+    /// Whether a run that was cut short may have left a file of this name.
+    pub(crate) fn may_have_left(&self, name: &str) -> bool {
+        self.cut_short().any(|layout| layout.names(name))
+    }
+
+    /// What a run in another layout has to know of those that were cut short.
+    pub(crate) fn earlier_than(&self, layout: &Layout) -> Vec<Layout> {
+        self.cut_short().filter(|earlier| *earlier != layout).cloned().collect()
     }
 }

@@ -6,7 +6,8 @@
 //! `tiles.json` at the top of the directory names them all.
 //!
 //! Always true: what was made of a tile that has not changed is left as it is;
-//! `tiles.json` is written after the files that it names.
+//! `tiles.json` is written after the files that it names, and a file is removed
+//! after it is no longer named.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -39,49 +40,49 @@ const FORMAT: u32 = 1;
 
 /// `tiles.json`: what tiles there are, for a page that shows charts.
 #[derive(Debug, Serialize)]
-pub struct TilesIndex {
+pub(crate) struct TilesIndex {
     /// 1.
-    pub format: u32,
+    pub(crate) format: u32,
     /// Each resolution of each series.
-    pub series: Vec<TiledSeries>,
+    pub(crate) series: Vec<TiledSeries>,
 }
 
 /// One resolution of one series.
 #[derive(Debug, Serialize)]
-pub struct TiledSeries {
+pub(crate) struct TiledSeries {
     /// Its path in the pond.
-    pub path: String,
+    pub(crate) path: String,
     /// Where its files are, relative to `tiles.json`.
-    pub directory: String,
+    pub(crate) directory: String,
     /// The width of its buckets: `1h`, `day`.
-    pub resolution: String,
+    pub(crate) resolution: String,
     /// The zone in whose calendar civil buckets are cut.
-    pub time_zone: String,
+    pub(crate) time_zone: String,
     /// The column of times, in milliseconds since 1970 UTC: where buckets begin.
-    pub time_column: String,
+    pub(crate) time_column: String,
     /// All columns, the time first.
-    pub columns: Vec<Column>,
+    pub(crate) columns: Vec<Column>,
     /// Where the first bucket begins; null when there is none.
-    pub first_ms: Option<i64>,
+    pub(crate) first_ms: Option<i64>,
     /// Where the last bucket begins.
-    pub last_ms: Option<i64>,
+    pub(crate) last_ms: Option<i64>,
     /// The files, in the order of time.
-    pub tiles: Vec<TileEntry>,
+    pub(crate) tiles: Vec<TileEntry>,
 }
 
 /// One file.
 #[derive(Debug, Serialize)]
-pub struct TileEntry {
+pub(crate) struct TileEntry {
     /// Its name.
-    pub file: String,
+    pub(crate) file: String,
     /// The first instant of the span of time that it is for.
-    pub start_ms: i64,
+    pub(crate) start_ms: i64,
     /// The first instant after that span.
-    pub end_ms: i64,
+    pub(crate) end_ms: i64,
     /// Its buckets.
-    pub rows: u64,
+    pub(crate) rows: u64,
     /// Its size.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// What `tiles.json` says; `None` where there are no tiles.
@@ -91,6 +92,8 @@ pub(crate) fn index(state: &State) -> Option<TilesIndex> {
         .iter()
         .filter_map(|(path, exported)| {
             let TileFacts { resolution, time_zone } = exported.tiles.clone()?;
+            // Tiles have one: a state where they have none is not taken.
+            let time_column = exported.time_column.clone()?;
             let ms = |us: i64| us.div_euclid(1_000);
             let mut files: Vec<(&String, &ExportedFile)> = exported.files.iter().collect();
             files.sort_by_key(|(_, file)| file.span);
@@ -107,7 +110,7 @@ pub(crate) fn index(state: &State) -> Option<TilesIndex> {
                 directory: exported.dir.clone(),
                 resolution,
                 time_zone,
-                time_column: exported.time_column.clone().unwrap_or_default(),
+                time_column,
                 columns: exported.columns.clone(),
                 first_ms: times().map(|(first, _)| ms(first)).min(),
                 last_ms: times().map(|(_, last)| ms(last)).max(),
@@ -157,7 +160,7 @@ impl Tiled {
     }
 
     /// Brings the files up to date, after telling `begin` that some will be
-    /// written.
+    /// written. Those that are replaced are left to be removed.
     pub(crate) async fn perform(
         &self,
         old: Option<&Exported>,
@@ -166,32 +169,22 @@ impl Tiled {
         begin: &mut dyn FnMut(Exported) -> Result<()>,
     ) -> Result<(Exported, TableReport)> {
         let same = old.filter(|old| old.layout == self.layout && old.columns == self.columns);
-        let mut ours: BTreeSet<String> =
-            old.iter().flat_map(|old| old.files.keys().cloned()).collect();
-        if let Some(old) = old.filter(|old| old.begun) {
-            ours.extend(directory.left_over(&self.dir, &|name| old.layout.names(name))?);
-        }
-        let mut intact: BTreeMap<String, ExportedFile> = BTreeMap::new();
-        for (name, file) in same.iter().flat_map(|old| &old.files) {
-            let seen = directory.seen(&format!("{}/{name}", self.dir))?;
-            if seen.is_some_and(|seen| {
-                seen.bytes == file.bytes && seen.modified_ns == file.modified_ns
-            }) {
-                intact.insert(name.clone(), file.clone());
-            }
-        }
+        let ours = old.map(|old| directory.all_of(old)).transpose()?.unwrap_or_default();
+        let intact = same.map(|old| directory.intact(old)).transpose()?.unwrap_or_default();
         let mut exported = Exported {
             dir: self.dir.clone(),
             layout: self.layout.clone(),
             begun: true,
+            earlier: old.map(|old| old.earlier_than(&self.layout)).unwrap_or_default(),
             stamp: Some(self.tiles.stamp().await?),
-            time_column: self.schema.fields().first().map(|field| field.name().clone()),
+            time_column: Some(self.tiles.time_column().to_owned()),
             columns: self.columns.clone(),
             tiles: Some(TileFacts {
                 resolution: self.tiles.resolution(),
                 time_zone: self.tiles.time_zone(),
             }),
             files: old.map(|old| old.files.clone()).unwrap_or_default(),
+            replaced: old.map(|old| old.replaced.clone()).unwrap_or_default(),
         };
         let mut report = TableReport {
             path: self.path.clone(),
@@ -263,14 +256,11 @@ impl Tiled {
             put(self.tiles.span(start)?, &batches, Some(hash.clone()))?;
         }
         report.written = written;
-        for name in &ours {
-            if !files.contains_key(name) {
-                directory.remove(&format!("{}/{name}", self.dir))?;
-                report.removed.push(name.clone());
-            }
-        }
+        exported.replaced = ours.into_iter().filter(|name| !files.contains_key(name)).collect();
+        report.removed = exported.replaced.iter().cloned().collect();
         report.kept = files.len() - report.written.len();
         (exported.files, exported.begun) = (files, false);
+        exported.earlier.clear();
         Ok((exported, report))
     }
 
@@ -340,8 +330,7 @@ impl Tiled {
             path: self.path.clone(),
             source: error.into(),
         };
-        let time = self.schema.fields().first().map(|field| field.name().clone());
-        let time = ColumnPath::new(vec![time.unwrap_or_default()]);
+        let time = ColumnPath::new(vec![self.tiles.time_column().to_owned()]);
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_column_dictionary_enabled(time.clone(), false)

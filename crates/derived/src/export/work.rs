@@ -107,27 +107,14 @@ impl Table {
         directory: &Directory,
         inputs: &Inputs,
     ) -> Result<Plan> {
-        let mut ours = BTreeSet::new();
-        let mut intact = BTreeMap::new();
-        let mut altered = Vec::new();
-        for (name, file) in old.iter().flat_map(|old| &old.files) {
-            ours.insert(name.clone());
-            let seen = directory.seen(&format!("{}/{name}", self.dir))?;
-            match seen {
-                Some(seen) if seen.bytes == file.bytes && seen.modified_ns == file.modified_ns => {
-                    intact.insert(name.clone(), file.clone());
-                }
-                _ => altered.push(file.span.0..file.span.1),
-            }
-        }
+        let ours = old.map(|old| directory.all_of(old)).transpose()?.unwrap_or_default();
+        let intact = old.map(|old| directory.intact(old)).transpose()?.unwrap_or_default();
+        let altered = old.iter().flat_map(|old| &old.files);
+        let altered = altered.filter(|(name, _)| !intact.contains_key(*name));
+        let altered: Vec<Range<i64>> = altered.map(|(_, file)| file.span.0..file.span.1).collect();
         let whole = match old {
             None => Some(Whole::First),
-            Some(old) if old.begun => {
-                let layout = old.layout.clone();
-                let is_ours = move |name: &str| layout.names(name);
-                ours.extend(directory.left_over(&self.dir, &is_ours)?);
-                Some(Whole::CutShort)
-            }
+            Some(old) if old.begun => Some(Whole::CutShort),
             Some(old) if old.layout != rows.layout => Some(Whole::Options),
             Some(old) if old.columns != self.columns => Some(Whole::Columns),
             Some(_) => None,
@@ -168,11 +155,13 @@ impl Table {
             dir: self.dir.clone(),
             layout: rows.layout.clone(),
             begun: true,
+            earlier: old.map(|old| old.earlier_than(&rows.layout)).unwrap_or_default(),
             stamp: None,
             time_column: self.time.as_ref().map(|time| time.name.clone()),
             columns: self.columns.clone(),
             tiles: None,
             files: old.map(|old| old.files.clone()).unwrap_or_default(),
+            replaced: old.map(|old| old.replaced.clone()).unwrap_or_default(),
         }
     }
 
@@ -362,7 +351,9 @@ impl Rows {
 
     /// Made wider to whole partitions. An end that no calendar holds stays.
     fn aligned(&self, range: &Range<i64>) -> Range<i64> {
-        let Some(calendar) = &self.calendar else { return ALWAYS };
+        let Some(calendar) = &self.calendar else {
+            return ALWAYS;
+        };
         let ending = self.format.ending();
         let start = calendar.partition(range.start, ending);
         let end = calendar.partition(range.end.saturating_sub(1), ending);

@@ -31,6 +31,7 @@ pub(crate) struct ReducedTiles {
     level: usize,
     columns: Arc<Columns>,
     schema: SchemaRef,
+    time_column: String,
     /// `None` where none are kept.
     kept: Option<(PathBuf, Spans)>,
     none: Spans,
@@ -53,7 +54,9 @@ impl ReducedTiles {
         }
         let config: ReducedSeriesConfig = read_config(found, inputs).await?.read()?;
         let reduction = Reduction::open(&config.source, &config.reduce, inputs, derived).await?;
-        let Some((level, schema)) = reduction.level(&config.resolution) else { return Ok(None) };
+        let Some((level, schema)) = reduction.level(&config.resolution) else {
+            return Ok(None);
+        };
         let kept = match derived.tiles().refresh(&reduction.source, &[]).await? {
             Refreshed::Direct => None,
             Refreshed::Tiles { dir, index, .. } => {
@@ -65,6 +68,7 @@ impl ReducedTiles {
             level,
             columns: reduction.columns,
             schema,
+            time_column: reduction.time,
             kept,
             none: Spans::new(),
         }))
@@ -73,6 +77,11 @@ impl ReducedTiles {
     /// The columns of the series.
     pub(crate) const fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// The first of them, where buckets begin.
+    pub(crate) fn time_column(&self) -> &str {
+        &self.time_column
     }
 
     /// Where the rows come from.

@@ -41,7 +41,7 @@ pub(crate) struct ReducedSeriesConfig {
 pub(crate) struct Reduction {
     pub(crate) source: Source,
     pub(crate) columns: Arc<Columns>,
-    time: String,
+    pub(crate) time: String,
     input: ComputedTable,
 }
 

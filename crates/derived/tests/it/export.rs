@@ -152,7 +152,6 @@ async fn only_partitions_that_rows_have_come_for_are_written_again() {
         "{plan:?}"
     );
     assert_eq!(files(&out(&world, "")), before, "a dry run changes nothing");
-    append(&world, &[(START_US + 3 * DAY + 2 * S, 7.0)]).await;
 
     let world = dock().await;
     export(&world, &by_day(&world)).await;
@@ -242,14 +241,7 @@ async fn run_that_was_cut_short_is_done_again_as_a_whole() {
     export(&world, &by_day(&world)).await;
     let whole = files(&out(&world, ""));
     // As a run leaves it that ends between two files.
-    let state = out(&world, ".pond-export.json");
-    let text = fs::read_to_string(&state).unwrap();
-    let mut said: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let table = &mut said["tables"]["/raw/dock.series"];
-    table["begun"] = true.into();
-    table["stamp"] = serde_json::Value::Null;
-    table["files"] = serde_json::json!({});
-    fs::write(&state, said.to_string()).unwrap();
+    alter(&world, "/raw/dock.series", cut_short);
     let left = out(&world, "raw/dock/year=2023/month=12/day=31");
     fs::create_dir_all(&left).unwrap();
     fs::write(left.join("data.parquet"), "of rows that are gone since").unwrap();
@@ -261,6 +253,129 @@ async fn run_that_was_cut_short_is_done_again_as_a_whole() {
     assert_eq!(files(&out(&world, "")), whole);
     assert!(!left.exists() && !out(&world, "raw/dock/.pond-x1.part").exists());
     assert!(!export(&world, &by_day(&world)).await.dirty);
+}
+
+/// Changes what an export says of a table.
+fn alter(world: &World, path: &str, alter: impl FnOnce(&mut serde_json::Value)) {
+    let state = out(world, ".pond-export.json");
+    let mut said: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&state).unwrap()).unwrap();
+    alter(&mut said["tables"][path]);
+    fs::write(&state, said.to_string()).unwrap();
+}
+
+/// As a run leaves it that ends before it knows of a file.
+fn cut_short(table: &mut serde_json::Value) {
+    table["begun"] = true.into();
+    table["stamp"] = serde_json::Value::Null;
+    table["files"] = serde_json::json!({});
+}
+
+async fn remove(world: &World, path: &str) {
+    let intent = TestPond::intent("pond rm");
+    let removed = world
+        .pond
+        .pond
+        .write(intent, async |txn| txn.fs().remove(path).await.map_err(steward::Error::from));
+    removed.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn run_that_is_cut_short_twice_leaves_nothing_of_either_layout() {
+    let world = dock().await;
+    export(&world, &by_day(&world)).await;
+    alter(&world, "/raw/dock.series", cut_short);
+    // The next is of another layout, and ends at a file of others.
+    let by_month = request(&world, "/raw/*.series", Some("year,month"));
+    let in_the_way = out(&world, "raw/dock/year=2024/month=02/data.parquet");
+    fs::write(&in_the_way, "mine").unwrap();
+    let report = try_export(&world, &by_month).await.unwrap();
+    assert!(matches!(&report.failures[..], [(_, ExportError::InTheWay { .. })]), "{report:?}");
+    fs::remove_file(&in_the_way).unwrap();
+
+    assert_eq!(export(&world, &by_month).await.removed.len(), 40);
+    let elsewhere = Request { dir: world.pond.beside().join("else"), ..by_month };
+    export(&world, &elsewhere).await;
+    assert_eq!(files(&out(&world, "")), files(&elsewhere.dir));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn table_that_goes_after_a_run_was_cut_short_leaves_nothing() {
+    let world = dock().await;
+    export(&world, &by_day(&world)).await;
+    alter(&world, "/raw/dock.series", cut_short);
+    remove(&world, "/raw/dock.series").await;
+    // It was all that the pattern means.
+    let done = export(&world, &by_day(&world)).await;
+    assert!(done.gone && done.removed.len() == 40, "{done:?}");
+    assert!(!out(&world, "raw").exists());
+    let again = try_export(&world, &by_day(&world)).await;
+    assert!(matches!(again, Err(ExportError::NoMatch { .. })), "{again:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn links_in_an_export_are_not_followed() {
+    let world = dock().await;
+    export(&world, &by_day(&world)).await;
+    let mine = world.pond.beside().join("mine");
+    fs::rename(out(&world, "raw"), &mine).unwrap();
+    std::os::unix::fs::symlink(&mine, out(&world, "raw")).unwrap();
+    let before = files(&mine);
+    let report = try_export(&world, &by_day(&world)).await.unwrap();
+    assert!(matches!(&report.failures[..], [(_, ExportError::InTheWay { .. })]), "{report:?}");
+    remove(&world, "/raw/dock.series").await;
+    assert!(export(&world, &by_day(&world)).await.gone);
+    assert_eq!(files(&mine), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn directory_that_can_not_be_computed_stops_no_other_and_loses_nothing() {
+    let world = dock().await;
+    let config = REDUCED.replace("/raw/*.series", "/raw/**/*.series").replace("$0", "all");
+    world.node("/reduced", "temporal-reduce", &config).await;
+    let both = Request {
+        patterns: vec!["/raw/*.series".into(), "/reduced/**".into()],
+        ..request(&world, "", None)
+    };
+    assert_eq!(try_export(&world, &both).await.unwrap().tables.len(), 3);
+    let before = files(&out(&world, "reduced"));
+
+    // Both are to be called `all`.
+    let spec = data::spec(TimeUnit::Millisecond);
+    let rows = data::points(&[(START_US, 1.0)], TimeUnit::Millisecond);
+    world.pond.append("/raw/other.series", Some(spec), rows).await;
+    let report = try_export(&world, &both).await.unwrap();
+    assert!(matches!(&report.failures[..], [(path, _)] if path == "/reduced"), "{report:?}");
+    let done: Vec<&str> = report.tables.iter().map(|table| table.path.as_str()).collect();
+    assert_eq!(done, ["/raw/dock.series", "/raw/other.series"]);
+    assert_eq!(files(&out(&world, "reduced")), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_call_as_an_export_would_is_not_replaced() {
+    let world = dock().await;
+    let wanted = by_day(&world);
+    // What a run had under way that ended before its first file.
+    fs::create_dir(&wanted.dir).unwrap();
+    fs::write(out(&world, ".pond-x1.part"), "half a file").unwrap();
+    export(&world, &wanted).await;
+    assert!(!out(&world, ".pond-x1.part").exists());
+
+    world.node("/reduced", "temporal-reduce", REDUCED).await;
+    for (name, wanted) in
+        [("manifest.json", Request { manifest: true, ..wanted }), ("tiles.json", tiles(&world))]
+    {
+        fs::write(out(&world, name), "mine").unwrap();
+        let refused = try_export(&world, &wanted).await;
+        assert!(matches!(refused, Err(ExportError::InTheWay { .. })), "{name}: {refused:?}");
+        assert_eq!(fs::read(out(&world, name)).unwrap(), b"mine");
+        fs::remove_file(out(&world, name)).unwrap();
+        for _ in 0..2 {
+            let report = try_export(&world, &wanted).await.unwrap();
+            assert!(report.failures.is_empty() && out(&world, name).exists(), "{report:?}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -279,14 +394,7 @@ async fn what_is_gone_from_the_pond_goes_from_the_directory() {
 
     // Fewer days, and one view less.
     world.node("/views/early.series", "sql-derived-series", &view("2024-01-02T00:00:00Z")).await;
-    world
-        .pond
-        .pond
-        .write(TestPond::intent("pond rm"), async |txn| {
-            txn.fs().remove("/views/other.series").await.map_err(steward::Error::from)
-        })
-        .await
-        .unwrap();
+    remove(&world, "/views/other.series").await;
     let report = try_export(&world, &wanted).await.unwrap();
     let [early, other] = &report.tables[..] else { panic!("{report:?}") };
     // Its definition is another, and the day that is left has the same rows.
@@ -477,6 +585,22 @@ async fn exported_tiles_are_replaced_one_by_one() {
         let (_, file) = name.rsplit_once('/').unwrap();
         assert!(named.contains(file), "{file}");
     }
+
+    // Where the index can not be replaced, what it names stays.
+    append(&world, &[(START_US + 200 * DAY + HOUR, 10.0)]).await;
+    fs::remove_file(out(&world, "tiles.json")).unwrap();
+    fs::create_dir(out(&world, "tiles.json")).unwrap();
+    let before = files(&out(&world, "reduced"));
+    assert!(try_export(&world, &tiles(&world)).await.is_err());
+    let after = files(&out(&world, "reduced"));
+    assert!(before.keys().all(|name| after.contains_key(name)), "{:?}", after.keys());
+    assert_eq!(after.len(), before.len() + 2);
+    fs::remove_dir(out(&world, "tiles.json")).unwrap();
+    try_export(&world, &tiles(&world)).await.unwrap();
+    let named = fs::read_to_string(out(&world, "tiles.json")).unwrap();
+    let left = files(&out(&world, "reduced"));
+    assert_eq!(left.len(), before.len());
+    assert!(left.keys().all(|name| named.contains(name.rsplit_once('/').unwrap().1)));
 
     let only_rows = Request { what: What::Tiles, ..request(&world, "/raw/dock.series", None) };
     let refused = try_export(&world, &only_rows).await;
