@@ -1,16 +1,18 @@
 //! Brings all tiles of a reduction up to date, as `pond run` does.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use factory::{RunReport, read_config};
-use futures::stream::{self, StreamExt};
 use query::Session;
 use tinyfs::{FsPath, Glob, GlobOptions};
+use tokio::task::JoinSet;
 
 use super::build::Built;
 use super::config::TemporalReduceConfig;
 use super::series::{REDUCED_SERIES, ReducedSeriesConfig, Reduction};
-use super::tiles::Refreshed;
+use super::tiles::{REFRESH, Refreshed};
+use crate::handover::broken_off;
 use crate::{Derived, Result};
 
 /// Series at work at once.
@@ -23,7 +25,7 @@ impl Derived {
     ///
     /// # Errors
     /// What finding them says.
-    pub async fn refresh(&self, session: &Session, path: &str) -> Result<RunReport> {
+    pub async fn refresh(self: &Arc<Self>, session: &Session, path: &str) -> Result<RunReport> {
         let inputs = session.inputs();
         let mut sources: BTreeMap<(String, String), TemporalReduceConfig> = BTreeMap::new();
         let options = GlobOptions { hidden: true, follow: false };
@@ -35,15 +37,27 @@ impl Derived {
                 sources.insert((config.source, config.reduce.meaning()), config.reduce);
             }
         }
-        let work = sources.into_iter().map(|((source, _), config)| {
-            let inputs = &inputs;
-            async move {
-                let done = self.refresh_one(&source, &config, inputs).await;
-                (source, done)
+        let mut due = sources.into_iter();
+        let mut done: Vec<(String, Result<Refreshed>)> = Vec::new();
+        // Each is a task: to plan one takes about as long as to read what is new
+        // in another.
+        let mut at_work = JoinSet::new();
+        loop {
+            while at_work.len() < AT_ONCE
+                && let Some(((source, _), config)) = due.next()
+            {
+                let (derived, inputs) = (Arc::clone(self), inputs.clone());
+                at_work.spawn(async move {
+                    let done = derived.refresh_one(&source, &config, &inputs).await;
+                    (source, done)
+                });
             }
-        });
-        let mut done: Vec<(String, Result<Refreshed>)> =
-            stream::iter(work.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect().await;
+            match at_work.join_next().await {
+                Some(Ok(one)) => done.push(one),
+                Some(Err(panic)) => return Err(broken_off(REFRESH, panic)),
+                None => break,
+            }
+        }
         done.sort_by(|a, b| a.0.cmp(&b.0));
         let mut report = RunReport::default();
         for (source, refreshed) in done {

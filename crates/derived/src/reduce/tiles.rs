@@ -26,7 +26,7 @@ use crate::handover::{Giver, broken_off, handover};
 use crate::{Error, Place, Result};
 
 /// What is done here, for messages.
-const REFRESH: &str = "a refresh";
+pub(super) const REFRESH: &str = "a refresh";
 
 /// The tiles of all reductions of a pond.
 pub struct Tiles {
