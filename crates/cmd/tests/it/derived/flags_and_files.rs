@@ -90,8 +90,14 @@ query: SELECT time, level FROM logs WHERE level < 50
 time_column: time
 ";
     node(&place, "sql-derived-series", "/view", view);
+    let formats = place.path("pond/cache/formats");
+    let kept = || std::fs::read_dir(&formats).unwrap().count();
+    assert_eq!(kept(), 1, "what was read to declare it is kept");
     let sql = ["sql", "--format", "csv", "SELECT sum(level) AS s FROM '/view'"];
     place.run(sql).ok().prints("s\n6\n");
+    let txn = place.txn().to_string();
+    place.run([&["sql", "--as-of", &txn], &sql[1..]].concat()).ok().prints("s\n6\n");
+    assert_eq!(kept(), 1);
     place.write("raw.csv", format!("{ROWS}2025-01-01T07:00:00Z,10\n"));
     place.run(["copy", "host:raw.csv", "/logs/a.csv"]).ok();
     place.run(sql).ok().prints("s\n16\n");
