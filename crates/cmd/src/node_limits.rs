@@ -103,15 +103,9 @@ pub(crate) async fn bounds(
     path: &str,
 ) -> Result<(Option<i64>, Option<i64>)> {
     let Ok(found) = fs.resolve(path).await else { return Ok((None, None)) };
-    let read = |key: &str| match found.node.attributes.get(key) {
-        None => Ok(None),
-        Some(value) => value
-            .parse()
-            .map(Some)
-            .map_err(|_| tinyfs::Error::BadAttribute { key: key.to_owned(), value: value.clone() }),
-    };
-    let cannot = || format!("cannot read the bounds of `{path}`");
-    Ok((read(START_US).or_fail(cannot)?, read(END_US).or_fail(cannot)?))
+    let bounds = query::declared_bounds(&found.node.attributes)
+        .or_fail(|| format!("cannot read the bounds of `{path}`"))?;
+    Ok((bounds.start_us, bounds.end_us))
 }
 
 /// What attributes say of limits, a line each.

@@ -17,7 +17,7 @@ use crate::{ComputedTable, Lineage, Locality, Result, TimeBounds};
 ///
 /// # Errors
 /// [`tinyfs::Error::BadAttribute`].
-pub(crate) fn declared_bounds(attributes: &Attributes) -> Result<TimeBounds> {
+pub fn declared_bounds(attributes: &Attributes) -> Result<TimeBounds> {
     let read = |key: &str| -> Result<Option<i64>> {
         let Some(value) = attributes.get(key) else { return Ok(None) };
         value.parse().map(Some).map_err(|_| {

@@ -92,11 +92,12 @@ pub(crate) struct Catalog {
     state: SessionState,
     seen: TimeBounds,
     bindings: RwLock<BTreeMap<String, Binding>>,
-    tables: Mutex<HashMap<Asked, Opened>>,
+    /// Each with the levels of computed nodes that it has.
+    tables: Mutex<HashMap<Asked, (Opened, usize)>>,
     computer: RwLock<Option<Arc<dyn Computer>>>,
     /// Computed nodes with all their times, so that one that is met twice is
-    /// planned once.
-    computed: Mutex<HashMap<NodeId, ComputedTable>>,
+    /// planned once, and their levels.
+    computed: Mutex<HashMap<NodeId, (ComputedTable, usize)>>,
     paths: OnceCell<Vec<String>>,
     left_out: LeftOut,
     history: RwLock<Option<Arc<dyn History>>>,
@@ -217,7 +218,7 @@ impl Catalog {
         chain: &Arc<Chain>,
     ) -> Result<ComputedTable> {
         match self.computed(found, TimeBounds::ALL, chain).await? {
-            Some(table) => Ok(table),
+            Some((table, _)) => Ok(table),
             None => self.input(&found.path, chain).await,
         }
     }
@@ -231,22 +232,24 @@ impl Catalog {
     ) -> Result<Opened> {
         let key = (path.to_owned(), version, seen);
         let found = self.tables.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(table) = found {
+        if let Some((table, levels)) = found {
+            chain.reach(levels)?;
             return Ok(table);
         }
-        let table = self.open(path, version, seen, chain).await?;
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(key, table.clone());
+        let (table, levels) = self.open(path, version, seen, chain).await?;
+        let known = (table.clone(), levels);
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(key, known);
         Ok(table)
     }
 
-    /// The table of a computed node; `None` where the node is stored, or
-    /// nobody computes.
+    /// The table of a computed node and its levels; `None` where the node is
+    /// stored, or nobody computes.
     async fn computed(
         self: &Arc<Self>,
         found: &NodePath,
         seen: TimeBounds,
         chain: &Arc<Chain>,
-    ) -> Result<Option<ComputedTable>> {
+    ) -> Result<Option<(ComputedTable, usize)>> {
         let entry_type = found.node.entry_type;
         if !matches!(entry_type, EntryType::DynamicTable | EntryType::DynamicSeries) {
             return Ok(None);
@@ -255,11 +258,11 @@ impl Catalog {
         let known = || self.computed.lock().unwrap_or_else(PoisonError::into_inner);
         let id = found.id();
         let planned = known().get(&id).cloned();
-        let table = match planned {
-            Some(table) => table,
+        let (table, levels) = match planned {
+            Some(known) => known,
             None => {
-                let chain = Arc::new(chain.with(found)?);
-                let inputs = Inputs { catalog: Arc::clone(self), chain };
+                let longer = Arc::new(chain.with(found)?);
+                let inputs = Inputs { catalog: Arc::clone(self), chain: Arc::clone(&longer) };
                 // A task of its own, so that each level begins with an empty
                 // stack: levels are many, and a level is deep.
                 let node = found.clone();
@@ -267,11 +270,13 @@ impl Catalog {
                     SpawnedTask::spawn(async move { computer.table(&node, &inputs).await });
                 let table = planning.join_unwind().await.map_err(stopped)??;
                 let table = bounded_as_declared(table, &found.node.attributes)?;
-                known().insert(id, table.clone());
-                table
+                let planned = (table, longer.levels());
+                known().insert(id, planned.clone());
+                planned
             }
         };
-        bounded_to(table, seen).map(Some)
+        chain.reach(levels)?;
+        Ok(Some((bounded_to(table, seen)?, levels)))
     }
 
     /// Writes the bytes of a computed file and returns how many; `None` where
@@ -305,19 +310,19 @@ impl Catalog {
         version: Option<u64>,
         seen: TimeBounds,
         chain: &Arc<Chain>,
-    ) -> Result<Opened> {
+    ) -> Result<(Opened, usize)> {
         let opener = &self.opener;
         // What is there by this very name comes before what it matches.
         let absent = match self.fs.resolve(path).await {
             Ok(found) => {
                 if version.is_none()
-                    && let Some(table) = self.computed(&found, seen, chain).await?
+                    && let Some((table, levels)) = self.computed(&found, seen, chain).await?
                 {
-                    return Ok(Opened::Computed(table));
+                    return Ok((Opened::Computed(table), levels));
                 }
                 let member = Member::open(opener, &found, version).await?;
                 let table = PondTable::new(path, Arc::clone(opener), vec![member], false, seen)?;
-                return Ok(Opened::Stored(Arc::new(table)));
+                return Ok((Opened::Stored(Arc::new(table)), 0));
             }
             Err(error) if error.is_absence() => error,
             Err(error) => return Err(error.into()),
@@ -329,12 +334,16 @@ impl Catalog {
         let mut matches = self.fs.matches(Glob::parse(path)?, options);
         let mut stored = Vec::new();
         let mut computed = Vec::new();
+        let mut deepest = 0;
         while let Some(next) = matches.next().await? {
             if !next.path.node.entry_type.is_tabular() {
                 continue;
             }
             match self.computed(&next.path, seen, chain).await? {
-                Some(table) => computed.push((next.path.path, table)),
+                Some((table, levels)) => {
+                    deepest = deepest.max(levels);
+                    computed.push((next.path.path, table));
+                }
                 None => stored.push(next.path),
             }
         }
@@ -355,8 +364,11 @@ impl Catalog {
             }
         };
         match stored {
-            Some(stored) if computed.is_empty() => Ok(Opened::Stored(stored)),
-            stored => union(path, stored.as_ref(), &computed).map(Opened::Computed),
+            Some(stored) if computed.is_empty() => Ok((Opened::Stored(stored), 0)),
+            stored => {
+                let table = union(path, stored.as_ref(), &computed)?;
+                Ok((Opened::Computed(table), deepest))
+            }
         }
     }
 

@@ -10,6 +10,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
@@ -122,8 +123,12 @@ pub enum Locality {
 }
 
 /// The nodes on the way from a query to what it reads, outermost first.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Chain(Vec<(NodeId, String)>);
+#[derive(Debug, Default)]
+pub(crate) struct Chain {
+    nodes: Vec<(NodeId, String)>,
+    /// Levels below the last of them, as far as they were looked at.
+    below: AtomicUsize,
+}
 
 impl Chain {
     /// The chain with one more node.
@@ -131,15 +136,36 @@ impl Chain {
     /// # Errors
     /// [`Error::Cycle`] when the node is on it; [`Error::TooDeep`].
     pub(crate) fn with(&self, found: &NodePath) -> Result<Self> {
-        if let Some(at) = self.0.iter().position(|(id, _)| *id == found.id()) {
-            let round = self.0[at..].iter().map(|(_, path)| path);
+        if let Some(at) = self.nodes.iter().position(|(id, _)| *id == found.id()) {
+            let round = self.nodes[at..].iter().map(|(_, path)| path);
             return Err(Error::Cycle { names: round.chain([&found.path]).cloned().collect() });
         }
-        if self.0.len() >= MAX_LEVELS {
+        self.check(1)?;
+        let mut nodes = self.nodes.clone();
+        nodes.push((found.id(), found.path.clone()));
+        Ok(Self { nodes, below: AtomicUsize::new(0) })
+    }
+
+    /// Notes that so many levels lie below the last node. Levels that were
+    /// planned before, for another query, count like those of this one.
+    ///
+    /// # Errors
+    /// [`Error::TooDeep`].
+    pub(crate) fn reach(&self, levels: usize) -> Result<()> {
+        self.check(levels)?;
+        self.below.fetch_max(levels, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// The levels of the last node and what is below it.
+    pub(crate) fn levels(&self) -> usize {
+        1 + self.below.load(Ordering::SeqCst)
+    }
+
+    fn check(&self, below: usize) -> Result<()> {
+        if self.nodes.len() + below > MAX_LEVELS {
             return Err(Error::TooDeep { what: "levels of computed tables", limit: MAX_LEVELS });
         }
-        let mut longer = self.0.clone();
-        longer.push((found.id(), found.path.clone()));
-        Ok(Self(longer))
+        Ok(())
     }
 }

@@ -40,6 +40,7 @@ mod session;
 mod system;
 mod time;
 
+pub use bounds::declared_bounds;
 pub use bytes::{as_open, open_schema, write_bytes};
 pub use civil::{CivilSpan, CivilUnit, civil_span};
 pub use computed::{ComputedTable, Computer, Lineage, Locality};

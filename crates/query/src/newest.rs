@@ -15,7 +15,7 @@ use tinyfs::{EntryType, Node, NodePath, SeriesSpec, Store, TimeUnit};
 use crate::bounds::declared_bounds;
 use crate::catalog::Opened;
 use crate::time::{Rounding, instant_us};
-use crate::{Error, Lineage, Locality, Result, Session};
+use crate::{Error, Lineage, Locality, Result, Session, TimeBounds};
 
 /// When the newest event of something was, in microseconds since 1970 UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Newest {
     pub event: NewestEvent,
     /// The path of the series whose rows tell exactly. That of a reduction is
     /// what it reduces: its own rows bear the times at which buckets begin.
+    /// Where a node on the way there declares bounds of its own it is that
+    /// node, because what it is made of knows nothing of them.
     pub ask: String,
 }
 
@@ -52,22 +54,25 @@ impl Session {
         }
         let table = self.inputs().table(&found.path).await?;
         let mut ask = found.path.clone();
+        let mut bounds = declared_bounds(&found.node.attributes)?;
         let mut lineage = Arc::clone(&table.lineage);
         // What is shifted in time is judged by what it is made of.
-        while let Lineage::Computed { locality: Locality::Within { .. }, inputs, .. } =
-            lineage.as_ref()
+        while bounds == TimeBounds::ALL
+            && let Lineage::Computed { locality: Locality::Within { .. }, inputs, .. } =
+                lineage.as_ref()
             && let [input] = inputs.as_slice()
         {
             if let Lineage::Stored { path, .. } | Lineage::Computed { path, .. } = input.as_ref()
                 && path.starts_with('/')
             {
+                let node = self.catalog.fs.resolve(path).await?.node;
+                bounds = declared_bounds(&node.attributes)?;
                 ask.clone_from(path);
             }
             lineage = Arc::clone(input);
         }
         let event = of_lineage(store.as_ref(), &lineage).await?;
-        let end_us = declared_bounds(&found.node.attributes)?.end_us;
-        Ok(Newest { event: not_after(event, end_us), ask })
+        Ok(Newest { event: not_after(event, bounds.end_us), ask })
     }
 
     /// The newest event of the series at `path` that this session sees, asked

@@ -1,8 +1,9 @@
 //! Flags over real ponds: beside what they are of, on through joins and
 //! reductions, and mended with what comes late.
 
-use testing::{START_US, data};
-use tinyfs::TimeUnit;
+use query::NewestEvent;
+use testing::{START_US, TestPond, data};
+use tinyfs::{Attributes, END_US, TimeUnit};
 
 use crate::world::World;
 
@@ -147,4 +148,31 @@ tests: [{ columns: ['*'], gap: { longer_than: 1h } }]
     world.node("/text", "quality", of_text).await;
     let told = refusal(&world, "/text").await;
     assert!(told.contains("not numbers"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_newest_flag_is_within_the_bounds_of_its_node() {
+    let world = world(&hours(&[1.0, 2.0, 3.0, 4.0])).await;
+    let newest = async || {
+        let (session, _) = world.session_with(None).await;
+        let found = world.pond.read().await.fs().resolve("/tested").await.unwrap();
+        let newest = session.newest_event(&found).await.unwrap();
+        let asked = session.newest_event_asked(&newest.ask).await.unwrap();
+        (newest.event, newest.ask, asked)
+    };
+    let (event, ask, asked) = newest().await;
+    let last = START_US + 3 * HOUR;
+    assert_eq!(event, NewestEvent::At(Some(last)));
+    assert_eq!((ask.as_str(), asked), ("/raw.series", Some(last)));
+    let end = START_US + HOUR;
+    let intent = TestPond::intent("pond set-temporal-bounds /tested");
+    let bounded = Attributes::from([(END_US.to_owned(), end.to_string())]);
+    let written = world.pond.pond.write(intent, async |txn| {
+        let said = txn.fs().set_attributes("/tested", bounded.clone()).await;
+        said.map_err(steward::Error::from)
+    });
+    written.await.unwrap();
+    let (event, ask, asked) = newest().await;
+    assert_eq!(event, NewestEvent::AtMost(end));
+    assert_eq!((ask.as_str(), asked), ("/tested", Some(end)));
 }

@@ -128,6 +128,15 @@ async fn depth_is_bounded_and_circles_are_named() {
     let session = pond.session().with_computer(Arc::new(Toy));
     let error = session.sql("SELECT * FROM '/n69'").await.unwrap_err();
     assert!(matches!(error, Error::TooDeep { limit: 64, .. }), "{error:?}");
+    // It is as deep where the levels below it were planned before.
+    let session = pond.session().with_computer(Arc::new(Toy));
+    for at in 0..=62 {
+        session.table(&format!("/n{at}")).await.unwrap();
+    }
+    for path in ["/n63", "/n64", "/n63*"] {
+        let error = session.table(path).await.unwrap_err();
+        assert!(matches!(error, Error::TooDeep { limit: 64, .. }), "{path}: {error:?}");
+    }
     pond.computed("/self", EntryType::DynamicTable, "/self|SELECT * FROM x").await;
     let session = pond.session().with_computer(Arc::new(Toy));
     let error = session.sql("SELECT * FROM '/self'").await.unwrap_err();
