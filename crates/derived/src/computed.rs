@@ -87,14 +87,17 @@ impl Derived {
 /// Plans the nodes of one factory.
 #[async_trait]
 pub(crate) trait Planner: Sync {
-    /// The table of `node`.
+    /// The table of `node`. Unless a factory makes one its nodes are no tables.
     async fn plan(
         &self,
         node: &NodePath,
         config: &Config,
         inputs: &Inputs,
         derived: &Derived,
-    ) -> Result<Planned>;
+    ) -> Result<Planned> {
+        let _ = (config, inputs, derived);
+        Err(not_a_table(node))
+    }
 
     /// The bytes of `node`, where it is a file that is no table. Unless a
     /// factory makes others they are its configuration.
@@ -109,6 +112,11 @@ pub(crate) trait Planner: Sync {
         let _ = (node, inputs, derived);
         write_all(config.bytes(), out).await
     }
+}
+
+fn not_a_table(node: &NodePath) -> Error {
+    let (path, actual) = (node.path.clone(), node.node.entry_type);
+    query::Error::NotATable { path, actual }.into()
 }
 
 /// Writes `bytes` to `out`, and returns how many.
@@ -165,10 +173,7 @@ impl Computer for Derived {
 impl Derived {
     async fn plan(&self, found: &NodePath, inputs: &Inputs) -> Result<ComputedTable> {
         let (config, planner) = self.definition(found, inputs).await?;
-        let Some(planner) = planner else {
-            let (path, actual) = (found.path.clone(), found.node.entry_type);
-            return Err(query::Error::NotATable { path, actual }.into());
-        };
+        let Some(planner) = planner else { return Err(not_a_table(found)) };
         let planned = planner.plan(found, &config, inputs, self).await?;
         let factory = found.node.factory.as_deref().unwrap_or_default();
         let time_column = match found.node.entry_type {

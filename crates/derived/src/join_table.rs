@@ -34,7 +34,7 @@ use query::{ComputedTable, UNIT_KEY};
 use crate::instant_merge::{InstantMergeExec, Origin, Output};
 use crate::quality::FLAG;
 use crate::time_filter::times_of;
-use crate::times::{instant_type, is_time, limit};
+use crate::times::{instant_type, is_time, limit, within};
 use crate::{Error, Result};
 
 /// The most series of one join.
@@ -198,13 +198,9 @@ impl JoinTable {
         let provider = &member.table.provider;
         let schema = provider.schema();
         let field = schema.field_with_name(&member.time_column)?;
-        let bound = |us: i64, open: i64, operator| {
-            limit(field, member.table.time_unit, Some(us).filter(|&us| us != open), operator)
-        };
+        let time = column(&member.time_column);
         let mut conditions = member.conditions(&schema)?;
-        conditions.extend(bound(times.start, i64::MIN, Operator::GtEq));
-        // The end is not within; what lies in the microsecond before may be.
-        conditions.extend(bound(times.end, i64::MAX, Operator::LtEq));
+        conditions.extend(within(&time, field.data_type(), member.table.time_unit, times));
         let exprs = self.exprs(member, &schema, columns)?;
         let mut wanted = BTreeSet::new();
         for expr in exprs.iter().chain(&conditions) {

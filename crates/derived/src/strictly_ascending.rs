@@ -1,10 +1,11 @@
-//! Rows sorted by time, made one an instant.
+//! Rows sorted by time: cut between instants, and made one an instant.
 //!
 //! Where several rows have one time, each column takes the greatest of their
 //! values: a rule that does not depend on the order in which they come.
 //!
-//! Always true: rows without a time are an error; batches that have one row an
-//! instant, which are nearly all, are passed on without a copy.
+//! Always true: rows without a time are an error that names the input; batches
+//! that have one row an instant, which are nearly all, are passed on without a
+//! copy.
 
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array, make_comparator};
 use arrow::compute::{SortOptions, concat_batches, partition, take};
@@ -22,23 +23,35 @@ pub(crate) fn strictly_ascending(
     name: &str,
 ) -> SendableRecordBatchStream {
     let schema = input.schema();
-    let state = Ascending { input, name: name.to_owned(), held: None, ended: false };
-    let batches = stream::try_unfold(state, |mut state| async move {
-        Ok(state.next().await?.map(|batch| (batch, state)))
+    let instants = WholeInstants::new(input, name);
+    let batches = stream::try_unfold(instants, |mut instants| async move {
+        let Some(batch) = instants.next().await? else { return Ok(None) };
+        Ok(Some((one_an_instant(&batch)?, instants)))
     });
     Box::pin(RecordBatchStreamAdapter::new(schema, batches))
 }
 
-struct Ascending {
+/// Rows sorted by their first column, the time, in batches that never part the
+/// rows of an instant.
+pub(crate) struct WholeInstants {
     input: SendableRecordBatchStream,
     name: String,
-    /// The rows of the last instant so far, to which more may come.
+    /// Rows to whose last instant more may come.
     held: Option<RecordBatch>,
     ended: bool,
 }
 
-impl Ascending {
-    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+impl WholeInstants {
+    /// The rows of `input`, which errors call `name`.
+    pub(crate) fn new(input: SendableRecordBatchStream, name: &str) -> Self {
+        Self { input, name: name.to_owned(), held: None, ended: false }
+    }
+
+    /// The next rows; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Error::NullTime`], and what the input says.
+    pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>> {
         while !self.ended {
             let Some(batch) = self.input.next().await.transpose()? else {
                 self.ended = true;
@@ -59,7 +72,7 @@ impl Ascending {
                 return Ok(Some(done));
             }
         }
-        self.held.take().map(|held| one_an_instant(&held)).transpose()
+        Ok(self.held.take())
     }
 
     /// The rows that `batch` completes; those of its last instant are held.
@@ -72,7 +85,7 @@ impl Ascending {
             Some(held) => {
                 // Its instant is over.
                 self.held = Some(batch);
-                return one_an_instant(&held).map(Some);
+                return Ok(Some(held));
             }
         };
         self.hold_last(&batch)
@@ -85,7 +98,7 @@ impl Ascending {
         if last.start == 0 {
             return Ok(None);
         }
-        one_an_instant(&batch.slice(0, last.start)).map(Some)
+        Ok(Some(batch.slice(0, last.start)))
     }
 }
 
@@ -160,6 +173,22 @@ mod tests {
         ]);
         let one = [(1, Some(1.0)), (2, Some(5.0)), (3, None), (4, Some(1.0))];
         assert_eq!(rows.await, one);
+    }
+
+    #[tokio::test]
+    async fn a_row_without_a_time_is_an_error_that_names_its_input() {
+        let schema = Arc::new(Schema::new(vec![Field::new("t", DataType::Int64, true)]));
+        let times: ArrayRef = Arc::new(Int64Array::from(vec![None, Some(1)]));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![times]).unwrap();
+        let input = RecordBatchStreamAdapter::new(schema, stream::iter([Ok(batch)]));
+        let error = WholeInstants::new(Box::pin(input), "/a.series").next().await.unwrap_err();
+        let mut told = String::new();
+        let mut next: Option<&dyn std::error::Error> = Some(&error);
+        while let Some(error) = next {
+            told.push_str(&format!("{error}\n"));
+            next = error.source();
+        }
+        assert!(told.contains("a row of `/a.series` has no time"), "{told}");
     }
 
     #[tokio::test]

@@ -72,7 +72,7 @@ struct GapTest {
 impl QualityConfig {
     /// The JSON Schema.
     pub(super) fn schema() -> Schema {
-        let limits = || Schema::list(Schema::number());
+        let limits = || Schema::list(Schema::number().or_null());
         let range = Schema::object([
             Field::optional("fail", limits(), "A value outside these two, both included, fails"),
             Field::optional("suspect", limits(), "A value outside these two is suspect"),
@@ -261,5 +261,9 @@ mod tests {
         let config: QualityConfig = Config::parse("/c", text).unwrap().read().unwrap();
         let fail = Bounds { least: 0.0, greatest: f64::INFINITY };
         assert_eq!(config.tests[0].tests(), [Test::Range { fail, suspect: Bounds::OPEN }]);
+        let schema = QualityConfig::schema().into_json();
+        let end = "/properties/tests/items/properties/range/properties/fail/items";
+        let end = schema.pointer(end).map(|end| end["anyOf"].to_string());
+        assert_eq!(end.as_deref(), Some(r#"[{"type":"number"},{"type":"null"}]"#));
     }
 }

@@ -9,12 +9,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int8Array, RecordBatch, RecordBatchOptions};
-use arrow::compute::{SortOptions, cast, concat_batches};
+use arrow::array::{ArrayRef, AsArray, Int8Array, RecordBatch, RecordBatchOptions};
+use arrow::compute::{SortOptions, cast};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef, TimeUnit};
 use datafusion::common::internal_err;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{
@@ -31,11 +31,11 @@ use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, Distribution, ExecutionPlan,
     InputDistributionRequirements, PlanProperties, ReplaceChildrenOptions,
 };
-use futures::{StreamExt, stream};
+use futures::stream;
 use tinyfs::TimeUnit as Declared;
 
 use super::flags::{Flags, Test};
-use crate::Error;
+use crate::strictly_ascending::WholeInstants;
 use crate::times::instant_type;
 
 /// Batches of the input that are decoded ahead.
@@ -57,6 +57,8 @@ pub(super) type TestedColumn = (usize, Vec<Test>);
 #[derive(Clone, Debug)]
 pub(super) struct QualityExec {
     input: Arc<dyn ExecutionPlan>,
+    /// What errors call the input.
+    name: Arc<str>,
     /// The unit of times that are integers.
     unit: Option<Declared>,
     tested: Arc<[TestedColumn]>,
@@ -68,6 +70,7 @@ pub(super) struct QualityExec {
 impl QualityExec {
     pub(super) fn new(
         input: Arc<dyn ExecutionPlan>,
+        name: Arc<str>,
         unit: Option<Declared>,
         tested: Arc<[TestedColumn]>,
         outputs: Arc<[Output]>,
@@ -82,7 +85,7 @@ impl QualityExec {
             Boundedness::Bounded,
         ));
         let metrics = ExecutionPlanMetricsSet::new();
-        Self { input, unit, tested, outputs, properties, metrics }
+        Self { input, name, unit, tested, outputs, properties, metrics }
     }
 }
 
@@ -149,8 +152,8 @@ impl ExecutionPlan for QualityExec {
             return internal_err!("QualityExec has one child, not {}", inputs.len());
         };
         let (tested, outputs) = (Arc::clone(&self.tested), Arc::clone(&self.outputs));
-        let input = Arc::clone(input);
-        Ok(Arc::new(Self::new(input, self.unit, tested, outputs, self.schema())))
+        let (input, name) = (Arc::clone(input), Arc::clone(&self.name));
+        Ok(Arc::new(Self::new(input, name, self.unit, tested, outputs, self.schema())))
     }
 
     fn with_new_children(
@@ -167,14 +170,13 @@ impl ExecutionPlan for QualityExec {
         if at != 0 {
             return internal_err!("QualityExec has one partition, not {at}");
         }
+        let input = spawn_buffered(self.input.execute(0, context)?, AHEAD);
         let rows = Rows {
-            input: spawn_buffered(self.input.execute(0, context)?, AHEAD),
+            instants: WholeInstants::new(input, &self.name),
             ns_per_unit: self.ns_per_unit(),
             flags: self.tested.iter().map(|(at, tests)| (*at, Flags::new(tests))).collect(),
             outputs: Arc::clone(&self.outputs),
             schema: self.schema(),
-            held: None,
-            ended: false,
             metrics: BaselineMetrics::new(&self.metrics, at),
         };
         let batches = stream::try_unfold(rows, |mut rows| async move {
@@ -206,51 +208,25 @@ impl QualityExec {
 
 /// The rows on their way.
 struct Rows {
-    input: SendableRecordBatchStream,
+    instants: WholeInstants,
     ns_per_unit: i128,
     /// The places of the tested columns, with the state of their tests.
     flags: Vec<(usize, Flags)>,
     outputs: Arc<[Output]>,
     schema: SchemaRef,
-    /// The rows of the last instant so far, to which more may come.
-    held: Option<RecordBatch>,
-    ended: bool,
     metrics: BaselineMetrics,
 }
 
 impl Rows {
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
-        while !self.ended {
-            let Some(batch) = self.input.next().await.transpose()? else {
-                self.ended = true;
-                break;
-            };
-            if batch.num_rows() == 0 {
-                continue;
-            }
-            if batch.column(0).null_count() > 0 {
-                let error = Error::NullTime { input: "the input".to_owned() };
-                return Err(DataFusionError::External(Box::new(error)));
-            }
-            let batch = match self.held.take() {
-                Some(held) => concat_batches(&batch.schema(), [&held, &batch])?,
-                None => batch,
-            };
-            let times = units(&batch)?;
-            let last = times.partition_point(|&time| time < times[times.len() - 1]);
-            self.held = Some(batch.slice(last, batch.num_rows() - last));
-            if last > 0 {
-                return self.flagged(&batch.slice(0, last), &times[..last]).map(Some);
-            }
-        }
-        let Some(held) = self.held.take() else { return Ok(None) };
-        let times = units(&held)?;
-        self.flagged(&held, &times).map(Some)
+        let Some(batch) = self.instants.next().await? else { return Ok(None) };
+        self.flagged(&batch).map(Some)
     }
 
     /// Whole instants with their flags.
-    fn flagged(&mut self, batch: &RecordBatch, times: &[i64]) -> Result<RecordBatch> {
+    fn flagged(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
         let timer = self.metrics.elapsed_compute().timer();
+        let times = units(batch)?;
         let mut flags: Vec<ArrayRef> = Vec::with_capacity(self.flags.len());
         for (at, tests) in &mut self.flags {
             let values = cast(batch.column(*at), &DataType::Float64)?;

@@ -94,7 +94,7 @@ impl Planner for Quality {
         };
         let (lineage, notes) = (Arc::clone(&input.lineage), input.notes.clone());
         let time_unit = input.time_unit;
-        let table = QualityTable::new(input, &time, tested)?;
+        let table = QualityTable::new(input, &config.input, &time, tested)?;
         Ok(Planned {
             provider: Arc::new(table),
             time_column: Some(Arc::from(time)),

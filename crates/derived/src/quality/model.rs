@@ -297,7 +297,7 @@ proptest! {
                 Tested { column: 0, tests: of_ab.clone() },
                 Tested { column: 2, tests: of_v.clone() },
             ];
-            let table = QualityTable::new(input(&rows, times), "t", tested).unwrap();
+            let table = QualityTable::new(input(&rows, times), "/a", "t", tested).unwrap();
             let answer = runtime.block_on(answer(table, filter.clone(), times));
             prop_assert_eq!(&answer, &expected);
             for instant in rows.chunk_by_mut(|a, b| a.0 == b.0) {
@@ -310,7 +310,8 @@ proptest! {
 fn ramp() -> QualityTable {
     let rows: Vec<Row> = (0..100).map(|at| (at, Some(at as f64), Some(0.0))).collect();
     let tests = vec![Test::Gap { longer_than_us: 10 * S }];
-    QualityTable::new(input(&rows, Times::Micros), "t", vec![Tested { column: 2, tests }]).unwrap()
+    let tested = vec![Tested { column: 2, tests }];
+    QualityTable::new(input(&rows, Times::Micros), "/a", "t", tested).unwrap()
 }
 
 #[tokio::test]
@@ -348,7 +349,7 @@ async fn values_that_a_filter_leaves_out_still_decide_flags() {
 fn a_column_is_not_flagged_twice() {
     let of = |table: ComputedTable| {
         let tests = vec![Test::Gap { longer_than_us: S }];
-        QualityTable::new(table, "t", vec![Tested { column: 2, tests }])
+        QualityTable::new(table, "/a", "t", vec![Tested { column: 2, tests }])
     };
     let once = of(input(&[], Times::Micros)).unwrap();
     let again = ComputedTable { provider: Arc::new(once), ..input(&[], Times::Micros) };

@@ -12,9 +12,7 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Column;
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result as DfResult;
-use datafusion::logical_expr::{
-    Expr, LogicalPlanBuilder, Operator, TableProviderFilterPushDown, TableType,
-};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use query::ComputedTable;
 
@@ -23,7 +21,7 @@ use super::exec::{Output, QualityExec};
 use super::flags::Test;
 use crate::column_glob::no_column;
 use crate::time_filter::times_in;
-use crate::times::{instant_type, limit};
+use crate::times::{instant_type, within};
 use crate::{Error, Result};
 
 /// A column that is tested.
@@ -47,6 +45,8 @@ enum Source {
 #[derive(Debug)]
 pub(super) struct QualityTable {
     input: ComputedTable,
+    /// What errors call the input.
+    name: Arc<str>,
     /// The column of times, in the input.
     time: FieldRef,
     tested: Vec<Tested>,
@@ -55,12 +55,17 @@ pub(super) struct QualityTable {
 }
 
 impl QualityTable {
-    /// The table of `input`, whose times are in `time`; `tested` is in the
-    /// order of its columns.
+    /// The table of `input`, which errors call `name` and whose times are in
+    /// `time`; `tested` is in the order of its columns.
     ///
     /// # Errors
     /// When there are no such times, or a column would come twice.
-    pub(super) fn new(input: ComputedTable, time: &str, tested: Vec<Tested>) -> Result<Self> {
+    pub(super) fn new(
+        input: ComputedTable,
+        name: &str,
+        time: &str,
+        tested: Vec<Tested>,
+    ) -> Result<Self> {
         let own = input.provider.schema();
         let names = || own.fields().iter().map(|field| field.name().as_str());
         let Some((_, time)) = own.fields().find(time) else { return Err(no_column(time, names())) };
@@ -86,7 +91,7 @@ impl QualityTable {
             }
         }
         let schema = Arc::new(Schema::new(fields));
-        Ok(Self { input, time, tested, schema, sources })
+        Ok(Self { input, name: name.into(), time, tested, schema, sources })
     }
 
     /// Whether a filter is about columns of the input alone, row by row.
@@ -107,12 +112,8 @@ impl QualityTable {
                 times = times.start.max(some.start)..times.end.min(some.end);
             }
         }
-        let bound = |us: i64, open: i64| (us != open).then_some(us);
-        let start = bound(times.start, i64::MIN).map(|us| us.saturating_sub(looks_back_us));
-        let end = bound(times.end, i64::MAX).map(|us| us.saturating_sub(1));
-        let from = limit(&self.time, unit, start, Operator::GtEq);
-        let to = limit(&self.time, unit, end, Operator::LtEq);
-        from.into_iter().chain(to).reduce(Expr::and)
+        let times = times.start.saturating_sub(looks_back_us)..times.end;
+        within(&column(self.time.name()), self.time.data_type(), unit, &times)
     }
 }
 
@@ -203,7 +204,7 @@ impl TableProvider for QualityTable {
         let by_time = column(self.time.name()).sort(true, true);
         let plan = plan.project(columns)?.sort([by_time])?.build()?;
         let input = state.create_physical_plan(&plan).await?;
-        let unit = self.input.time_unit;
-        Ok(Arc::new(QualityExec::new(input, unit, tests.into(), outputs.into(), schema)))
+        let (name, unit) = (Arc::clone(&self.name), self.input.time_unit);
+        Ok(Arc::new(QualityExec::new(input, name, unit, tests.into(), outputs.into(), schema)))
     }
 }

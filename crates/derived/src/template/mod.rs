@@ -26,7 +26,7 @@ use tokio::io::AsyncWrite;
 
 use self::config::{TemplateConfig, Text};
 use self::values::Matched;
-use crate::computed::{Derived, Planned, Planner, write_all};
+use crate::computed::{Derived, Planner, write_all};
 use crate::input::{Input, pond_path};
 use crate::reduce::out_path;
 use crate::{Error, Result};
@@ -178,16 +178,6 @@ async fn children(look: &Look, config: &TemplateConfig) -> Result<Vec<Child>> {
 
 #[async_trait]
 impl Planner for TemplateFactory {
-    async fn plan(
-        &self,
-        node: &NodePath,
-        _config: &Config,
-        _inputs: &Inputs,
-        _derived: &Derived,
-    ) -> Result<Planned> {
-        not_a_table(node)
-    }
-
     async fn bytes(
         &self,
         _node: &NodePath,
@@ -207,16 +197,6 @@ impl Planner for TemplateFactory {
 
 #[async_trait]
 impl Planner for RenderedFile {
-    async fn plan(
-        &self,
-        node: &NodePath,
-        _config: &Config,
-        _inputs: &Inputs,
-        _derived: &Derived,
-    ) -> Result<Planned> {
-        not_a_table(node)
-    }
-
     async fn bytes(
         &self,
         _node: &NodePath,
@@ -228,11 +208,6 @@ impl Planner for RenderedFile {
         let config: RenderedFileConfig = config.read()?;
         write_all(&rendered(&config.template, &config.matches, inputs, derived).await?, out).await
     }
-}
-
-fn not_a_table(node: &NodePath) -> Result<Planned> {
-    let (path, actual) = (node.path.clone(), node.node.entry_type);
-    Err(query::Error::NotATable { path, actual }.into())
 }
 
 /// The text that a template makes of `matches`.

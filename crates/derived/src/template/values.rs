@@ -52,7 +52,7 @@ impl Left {
     fn take(&mut self, rows: usize, bytes: usize) -> Result<()> {
         self.rows = self.rows.checked_sub(rows).ok_or_else(|| {
             let text = "the rows that a template sees".to_owned();
-            Error::Input { text, what: format!("there are more than {MAX_ROWS}") }
+            Error::Input { text, what: format!("there are more than {MAX_ROWS} over all tables") }
         })?;
         self.bytes = self.bytes.checked_sub(bytes).ok_or_else(|| {
             let what = "what a template sees".to_owned();
@@ -144,11 +144,13 @@ async fn rows_of(
     let plan = plan.limit(0, Some(config.rows + 1))?.build()?;
     let mut answer = inputs.run(plan).await?;
     let mut rows = Vec::new();
+    let mut more = false;
     while let Some(batch) = answer.next().await? {
-        take_in(&batch, left, &mut rows)?;
+        // The row that only says that there are more is not taken in.
+        let wanted = batch.num_rows().min(config.rows - rows.len());
+        more |= wanted < batch.num_rows();
+        take_in(&batch.slice(0, wanted), left, &mut rows)?;
     }
-    let more = rows.len() > config.rows;
-    rows.truncate(config.rows);
     if is_last {
         rows.reverse();
     }

@@ -83,6 +83,31 @@ async fn a_pattern_makes_a_file_for_each_name_and_matches_of_one_name_are_a_list
 }
 
 #[tokio::test]
+async fn as_many_rows_as_are_asked_for_are_seen_though_there_are_more() {
+    let world = world().await;
+    let rows: Vec<(i64, f64)> = (0..100_001).map(|at| (START_US + at * S, 1.0)).collect();
+    let spec = data::spec(TimeUnit::Millisecond);
+    world
+        .pond
+        .append("/raw/many.series", Some(spec), data::points(&rows, TimeUnit::Millisecond))
+        .await;
+    let config = |input: &str, rows: u32| {
+        format!("{input}\nrows: {rows}\ntemplate: '{{{{ rows | length }}}} {{{{ more }}}}'\n")
+    };
+    world.node("/all.txt", "template", &config("input: /raw/many.series", 100_000)).await;
+    assert_eq!(text(&world, "/all.txt").await.unwrap(), "100000 true");
+    world.node("/five.txt", "template", &config("input: /raw/north.series", 5)).await;
+    assert_eq!(text(&world, "/five.txt").await.unwrap(), "5 false");
+    world.node("/none.txt", "template", &config("input: /raw/north.series", 0)).await;
+    assert_eq!(text(&world, "/none.txt").await.unwrap(), "0 true");
+    // So many are of all tables together.
+    let both = "in_pattern: '/raw/*.series'\nout_pattern: page";
+    world.node("/both", "template", &config(both, 100_000)).await;
+    let told = refusal(&world, "/both/page").await;
+    assert!(told.contains("more than 100000 over all tables"), "{told}");
+}
+
+#[tokio::test]
 async fn what_a_template_may_not_do_is_refused_by_line() {
     let world = world().await;
     for (name, template, told) in [
