@@ -36,7 +36,8 @@ impl TimeColumn {
             return Err(crate::column_glob::no_column(name, names));
         };
         let data_type = field.data_type().clone();
-        if !is_time(&data_type) && !(data_type.is_integer() && declared.is_some()) {
+        let is_counted = data_type.is_integer() && declared.is_some();
+        if !is_time(&data_type) && !is_counted {
             return Err(Error::NotTime { column: name.to_owned(), actual: data_type.to_string() });
         }
         let declared = declared.filter(|_| data_type.is_integer());

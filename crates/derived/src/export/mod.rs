@@ -117,14 +117,14 @@ impl Derived {
             progress.advance(1);
         }
         report.tables.sort_by(|a, b| a.path.cmp(&b.path));
-        if !request.dry_run {
-            if let Err(error) = run.finish() {
-                // What made a table fail says more than what follows of it.
-                if report.failures.is_empty() {
-                    return Err(error);
-                }
-                report.failures.push((request.dir.display().to_string(), error));
+        if !request.dry_run
+            && let Err(error) = run.finish()
+        {
+            // What made a table fail says more than what follows of it.
+            if report.failures.is_empty() {
+                return Err(error);
             }
+            report.failures.push((request.dir.display().to_string(), error));
         }
         Ok(report)
     }
