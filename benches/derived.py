@@ -25,8 +25,9 @@ SCOPES = ["Surface", "Middle", "Bottom"]
 COLUMNS = ["temperature", "salinity", "oxygen"]
 WIDTHS = ["1h", "2h", "4h", "12h", "24h"]
 MINUTES = 525_600
-#: 2025-01-01T00:00:00Z.
-BEGIN_S = 1_735_689_600
+#: 2025-02-15T00:00:00Z. The year ends in the middle of a quarter, so the newest
+#: tiles are about half full, as they are on most days.
+BEGIN_S = 1_739_577_600
 #: Minutes into the year where the late day lies: about ten months before its end.
 LATE = 60 * 1_440
 
@@ -166,7 +167,7 @@ class Bench:
 
     def file(self, number, first, count, shift=0.0):
         """Minutes of a series as a Parquet file."""
-        name = self.data.directory / f"derived-{number}-{first}-{count}-{shift}.parquet"
+        name = self.data.directory / f"derived-{BEGIN_S}-{number}-{first}-{count}-{shift}.parquet"
         select = rows_sql(number, first, count, shift)
         copy = f"COPY ({select}) TO '{{}}' (FORMAT parquet, COMPRESSION zstd)"
         return whole(name, lambda to: self.data._sql(copy.format(to)))

@@ -136,6 +136,7 @@ async fn main() -> Outcome {
         derived::registry(),
         Place {
             cache: Some(pond.cache_dir()),
+            formats: Some(pond.cache_dir().join("formats")),
             temp_dir: temporary.path().to_owned(),
             pond: pond.identity().pond_id,
             now_us: Arc::new(|| SystemClock.now_us()),
