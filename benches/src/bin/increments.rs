@@ -35,6 +35,8 @@ type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 const MINUTE_US: i64 = 60_000_000;
 /// Increments from one look at memory to the next.
 const LOOK_EVERY: usize = 100;
+/// Threads that compute.
+const THREADS: u8 = 2;
 /// The memory that queries have, as the program's default.
 const MEMORY_LIMIT: usize = 128 << 20;
 
@@ -127,9 +129,19 @@ fn spread(mut times: Vec<Duration>) -> Value {
     json!({ "median": at(0.5), "p90": at(0.9), "max": at(1.0) })
 }
 
-#[tokio::main(worker_threads = 2)]
-async fn main() -> Outcome {
+fn main() -> Outcome {
     let args = Args::parse();
+    // As the program has it: no more heaps than threads that compute.
+    resident::share_heaps(THREADS);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS.into())
+        .max_blocking_threads(usize::from(THREADS) * 4)
+        .enable_all()
+        .build()?;
+    runtime.block_on(run(args))
+}
+
+async fn run(args: Args) -> Outcome {
     let pond = Pond::open(&args.pond, Environment::system(diagnostics::silent())).await?;
     let temporary = tempfile::tempdir()?;
     let computer = Derived::new(

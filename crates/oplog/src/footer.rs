@@ -20,6 +20,12 @@ use crate::columns::{self, at, kind};
 use crate::file::HISTORY;
 use crate::{Error, Result};
 
+/// What the columns of a file take in memory, beside what its footer says of
+/// its row groups.
+const SCHEMA_BYTES: usize = 16 << 10;
+/// What a footer says of one piece takes in memory, its texts included.
+const ABOUT_BYTES: usize = size_of::<About>() + 6 * 36;
+
 /// What a footer says of the rows of a row group, or of a piece of one. What it
 /// does not say is `None`, and then they may be about anything.
 #[derive(Clone, Debug)]
@@ -265,6 +271,12 @@ impl Footer {
             })
             .collect();
         Ok(Self { metadata, groups })
+    }
+
+    /// About how many bytes of memory it takes.
+    pub(crate) fn weight(&self) -> usize {
+        let pieces: usize = self.groups.iter().map(|group| 1 + group.pieces.len()).sum();
+        SCHEMA_BYTES + self.metadata.metadata().memory_size() + pieces * ABOUT_BYTES
     }
 
     pub(crate) fn columns(&self, wanted: &[usize]) -> ProjectionMask {

@@ -33,10 +33,10 @@ pub struct LogOptions {
     pub medium: Arc<dyn Medium>,
     /// Whether every write is refused.
     pub read_only: bool,
-    /// Rows of metadata kept in memory.
-    pub cache_rows: usize,
-    /// Bytes of content kept in memory.
-    pub cache_bytes: usize,
+    /// About how many bytes of metadata are kept in memory.
+    pub metadata_bytes: usize,
+    /// About how many bytes of content are kept in memory.
+    pub content_bytes: usize,
 }
 
 impl Default for LogOptions {
@@ -44,8 +44,8 @@ impl Default for LogOptions {
         Self {
             medium: Arc::new(Disk),
             read_only: false,
-            cache_rows: 131_072,
-            cache_bytes: 16 << 20,
+            metadata_bytes: 64 << 20,
+            content_bytes: 16 << 20,
         }
     }
 }
@@ -187,7 +187,8 @@ impl Log {
         options: LogOptions,
     ) -> Self {
         let Location::Local(root) = location;
-        let reads = Reads::new(Arc::clone(&delta.store), options.cache_rows, options.cache_bytes);
+        let reads =
+            Reads::new(Arc::clone(&delta.store), options.metadata_bytes, options.content_bytes);
         Self {
             root: root.clone(),
             medium: options.medium,

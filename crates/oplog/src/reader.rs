@@ -96,8 +96,29 @@ impl Block {
         self.versions.sort_by_key(version_key);
     }
 
+    /// About how many bytes of memory it takes.
     fn weight(&self) -> usize {
-        1 + self.transactions.len() + self.links.len() + self.versions.len()
+        let transactions = self.transactions.iter().map(|row| {
+            let row = &row.row;
+            row.command.len() + row.user.len() + row.host.len()
+        });
+        let links = self.links.iter().map(|link| link.row.name.len());
+        let versions = self.versions.iter().map(|version| {
+            let row = &version.row;
+            let texts = [&row.time_column, &row.factory].into_iter().flatten().map(String::len);
+            let attributes = row
+                .attributes
+                .iter()
+                .map(|(key, value)| size_of::<(String, String)>() + key.len() + value.len());
+            texts.sum::<usize>() + attributes.sum::<usize>()
+        });
+        size_of::<Self>()
+            + size_of_val(&*self.transactions)
+            + size_of_val(&*self.links)
+            + size_of_val(&*self.versions)
+            + transactions.sum::<usize>()
+            + links.sum::<usize>()
+            + versions.sum::<usize>()
     }
 
     /// The rows of a directory.
@@ -327,14 +348,19 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
-    pub(crate) fn new(store: Arc<dyn ObjectStore>, cache_rows: usize, cache_bytes: usize) -> Self {
+    /// Keeps about so many bytes of metadata, and of contents.
+    pub(crate) fn new(
+        store: Arc<dyn ObjectStore>,
+        metadata_bytes: usize,
+        content_bytes: usize,
+    ) -> Self {
         Self {
             store,
-            footers: Cache::new(4096),
+            footers: Cache::new(metadata_bytes / 4),
             small: Cache::new(SMALL_FILES_BYTES),
-            pieces: Cache::new(cache_rows),
-            contents: Cache::new(cache_bytes),
-            single: Cache::new(cache_bytes / 4),
+            pieces: Cache::new(metadata_bytes / 4 * 3),
+            contents: Cache::new(content_bytes),
+            single: Cache::new(content_bytes / 4),
             touched: Cache::new(4096),
             counters: Counters::default(),
         }
@@ -422,7 +448,7 @@ impl Reads {
                 what: "its footer has other row groups than its entry in the log".into(),
             });
         }
-        self.footers.put(file.path.clone(), Arc::clone(&footer), 1);
+        self.footers.put(file.path.clone(), Arc::clone(&footer), footer.weight());
         Ok(footer)
     }
 

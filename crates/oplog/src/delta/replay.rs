@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use uuid::Uuid;
@@ -19,8 +19,11 @@ use crate::checkpoint::Trust;
 use crate::file::LiveFile;
 use crate::{Error, FORMAT_VERSION, Identity, Result};
 
-/// Commits that are held before they are applied.
-const COMMITS_AT_ONCE: u64 = 64;
+/// Commits that are read in one go: a quarter of those between two checkpoints,
+/// so that processors share them.
+const COMMITS_AT_ONCE: usize = 13;
+/// How many times as many are held before they are applied.
+const PIECES_AHEAD: usize = 4;
 
 /// What a damaged log replays to.
 pub(crate) struct Replayed {
@@ -199,17 +202,20 @@ impl DeltaLog {
 
     /// Applies the commits `from..=to`, all of which must be there.
     async fn roll(&self, mut replay: Replay, from: u64, to: u64) -> Result<TableState> {
-        let mut next = from;
-        while next <= to {
-            let last = to.min(next.saturating_add(COMMITS_AT_ONCE - 1));
-            for (version, lines) in self.read_commits(next..=last).await? {
+        let pieces = (from..=to).step_by(COMMITS_AT_ONCE).map(|first| {
+            let last = to.min(first.saturating_add(COMMITS_AT_ONCE as u64 - 1));
+            self.read_commits(first..=last)
+        });
+        let mut pieces = futures::stream::iter(pieces).buffered(PIECES_AHEAD);
+        while let Some(piece) = pieces.next().await {
+            for (version, lines) in piece? {
                 let lines = lines?.ok_or_else(|| Error::Gap {
                     what: format!("commit {version} of {to} (`{}`)", commit_path(version)),
                 })?;
                 replay.apply(&self.location, lines)?;
             }
-            next = last + 1;
         }
+        drop(pieces);
         replay.finish(&self.location, to)
     }
 
