@@ -193,7 +193,7 @@ impl DeltaLog {
                 let name = commit_name(version);
                 match std::fs::read(dir.join(name)) {
                     Ok(bytes) => commit::parse(&location, version, &bytes).map(Some),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                    Err(error) if is_no_file(&error) => Ok(None),
                     Err(error) => Err(Error::io(doing.clone(), error)),
                 }
             };
@@ -230,6 +230,12 @@ impl DeltaLog {
 /// A commit's version, and its lines where it is there.
 type ReadCommit = (u64, Result<Option<Vec<commit::Line>>>);
 
+/// Whether nothing could be read because there is no file of that name.
+fn is_no_file(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory)
+}
+
 /// The commits and checkpoints in a directory, by their names.
 fn list(dir: &std::path::Path) -> std::io::Result<Listing> {
     let mut listing = Listing::default();
@@ -238,8 +244,13 @@ fn list(dir: &std::path::Path) -> std::io::Result<Listing> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(listing),
         Err(error) => return Err(error),
     };
-    for name in names {
-        let name = name?.file_name();
+    for entry in names {
+        let entry = entry?;
+        // A directory under a commit's name is no commit.
+        if entry.file_type()?.is_dir() {
+            continue;
+        }
+        let name = entry.file_name();
         let parts = name.to_str().and_then(|name| name.split_at_checked(20));
         let Some((version, rest)) = parts else { continue };
         let Ok(version) = version.parse() else { continue };
