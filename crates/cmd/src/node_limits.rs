@@ -102,9 +102,12 @@ pub(crate) async fn bounds(
     fs: &Fs<dyn WriteStore>,
     path: &str,
 ) -> Result<(Option<i64>, Option<i64>)> {
-    let Ok(found) = fs.resolve(path).await else { return Ok((None, None)) };
-    let bounds = query::declared_bounds(&found.node.attributes)
-        .or_fail(|| format!("cannot read the bounds of `{path}`"))?;
+    let cannot = || format!("cannot read the bounds of `{path}`");
+    let found = match fs.resolve(path).await {
+        Err(error) if error.is_absence() => return Ok((None, None)),
+        other => other.or_fail(cannot)?,
+    };
+    let bounds = query::declared_bounds(&found.node.attributes).or_fail(cannot)?;
     Ok((bounds.start_us, bounds.end_us))
 }
 

@@ -348,7 +348,8 @@ async fn compare_piece(
         return Ok((0, 0));
     }
     let time = &series.spec.time_column;
-    let [version, low, high] = ["version", "low", "high"].map(|name| unused(all, name));
+    let [version, low, high, kinds] =
+        ["version", "low", "high", "kinds"].map(|name| unused(all, name));
     let mut selects = Vec::with_capacity(versions.len());
     for number in versions {
         let name = format!("version_{number}");
@@ -382,10 +383,10 @@ async fn compare_piece(
         "WITH everything AS ({rows}),
         kinds AS (SELECT {columns}, min({version}) AS {low}, max({version}) AS {high}
             FROM everything GROUP BY {columns}),
-        keys AS (SELECT count(*) AS kinds FROM kinds GROUP BY {key}
+        keys AS (SELECT count(*) AS {kinds} FROM kinds GROUP BY {key}
             HAVING min({low}) < max({high}))
         SELECT count(*) AS shared,
-            CAST(coalesce(sum(CASE WHEN kinds > 1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS differing
+            CAST(coalesce(sum(CASE WHEN {kinds} > 1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS differing
         FROM keys",
         rows = union(&selects),
         columns = columns.join(", "),

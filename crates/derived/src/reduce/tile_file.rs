@@ -12,7 +12,8 @@
 //! than all the rest of it.
 //!
 //! Always true: a tile is written in pieces, of which about as much is held as
-//! one row group; a [`TileReader`] holds one piece; before the first piece is given out all of the file is compared.
+//! one row group; a [`TileReader`] holds one piece; before the first piece is
+//! given out all of the file is compared.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};

@@ -296,7 +296,7 @@ pub(super) async fn perform(
         return Ok((Done::Unchanged, None));
     }
     let Some(prepared) = &one.prepared else {
-        let what = format!("`{}` was copied to by another command meanwhile", one.path);
+        let what = format!("`{}` was changed by another command meanwhile", one.path);
         return Err(CommandError::failure(what).hint("run the same again"));
     };
     let done = match before {

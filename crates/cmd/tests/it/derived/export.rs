@@ -147,6 +147,20 @@ fn overlaps_of_versions_are_found_and_compared() {
 }
 
 #[test]
+fn columns_may_be_called_what_a_comparison_calls_its_own() {
+    let place = Place::with_pond();
+    // With two columns as key, both of which a comparison groups by.
+    for value in [1, 2] {
+        place.write("rows.csv", format!("time,kinds,__version\n2025-01-01T00:00:00Z,7,{value}\n"));
+        let copy = ["copy", "host+csv+series:rows.csv", "/odd.series", "--time-column", "time"];
+        place.run(copy.into_iter().chain(["--key", "kinds"])).ok();
+    }
+    let ran = place.run(["detect-overlaps", "/odd.series", "--compare", "--format", "json"]).ok();
+    let overlap = &json(ran.text())[0];
+    assert_eq!((&overlap["shared_keys"], &overlap["differing_keys"]), (&1.into(), &1.into()));
+}
+
+#[test]
 fn many_versions_are_compared_piece_by_piece() {
     let place = Place::with_pond();
     // Each hands in four days, three of them again, and every third version
