@@ -9,12 +9,14 @@
 //! without a sum was made before there were sums, and is taken at its word.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Int64Array, MapArray, RecordBatch, StringArray, StructArray};
 use bytes::Bytes;
-use deltalake::{DeltaTable, DeltaTableBuilder, ObjectStore};
-use object_store::ObjectStoreExt;
+use delta_kernel::Snapshot;
+use deltalake::DeltaTableBuilder;
+use object_store::ObjectStore;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::errors::{ParquetError, Result as ParquetResult};
@@ -25,8 +27,11 @@ use parquet::file::metadata::{
 };
 use url::Url;
 
-use crate::delta::{OUR_KEYS, TableState, checkpoint_path, configuration, sort_files};
+use crate::delta::{
+    OUR_KEYS, TableState, checkpoint_name, checkpoint_path, configuration, sort_files,
+};
 use crate::file::LiveFile;
+use crate::medium::blocking;
 use crate::own_sum::{self, BLANK};
 use crate::{Error, Result};
 
@@ -43,17 +48,6 @@ pub(crate) struct Loaded {
     pub(crate) files: Vec<LiveFile>,
 }
 
-async fn table(store: &Arc<dyn ObjectStore>, version: u64) -> Result<DeltaTable> {
-    let doing = || format!("reading checkpoint {version}");
-    let url = Url::parse("file:///").map_err(|error| Error::io(doing(), error))?;
-    DeltaTableBuilder::from_url(url.clone())
-        .map(|builder| builder.with_storage_backend(Arc::clone(store), url).with_version(version))
-        .map_err(|error| Error::io(doing(), error))?
-        .load()
-        .await
-        .map_err(|error| Error::io(doing(), error))
-}
-
 /// What is asked of a checkpoint before it is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
@@ -63,25 +57,23 @@ pub(crate) enum Trust {
     Decoding,
 }
 
-/// Reads the checkpoint of a version.
+/// Reads the checkpoint of a version in the log's directory.
 ///
 /// It is read here and not through delta-rs, because every command reads it:
 /// one read of the file gives all that is needed.
 ///
 /// # Errors
 /// [`Error::DamagedFile`], [`Error::Io`].
-pub(crate) async fn load(
-    store: &Arc<dyn ObjectStore>,
-    version: u64,
-    trust: Trust,
-) -> Result<Loaded> {
-    let path = checkpoint_path(version);
-    let io = |error| Error::io(format!("reading checkpoint {version}"), error);
-    let bytes = store.get(&path).await.map_err(io)?.bytes().await.map_err(io)?;
-    let name = path.to_string();
+pub(crate) async fn load(dir: &Arc<Path>, version: u64, trust: Trust) -> Result<Loaded> {
+    let (dir, name) = (Arc::clone(dir), checkpoint_path(version).to_string());
     let decoding = tokio::task::spawn_blocking({
         let name = name.clone();
-        move || decode(&name, version, &bytes, trust)
+        move || {
+            let read = std::fs::read(dir.join(checkpoint_name(version)));
+            let read =
+                read.map_err(|error| Error::io(format!("reading checkpoint {version}"), error))?;
+            decode(&name, version, &read.into(), trust)
+        }
     });
     // The decoder may panic on a malformed file.
     decoding.await.unwrap_or_else(|_| Err(damaged(&name, &"its pages do not decode")))
@@ -125,11 +117,23 @@ fn footer_start(file: &[u8]) -> ParquetResult<usize> {
 }
 
 /// Makes a checkpoint of the table at its newest version.
+///
+/// delta-rs would load the table before it makes one, and forget what it has
+/// loaded: that was half of the work.
 pub(crate) async fn create(store: &Arc<dyn ObjectStore>, version: u64) -> Result<()> {
-    let table = table(store, version).await?;
-    deltalake::checkpoints::create_checkpoint(&table, None)
-        .await
-        .map_err(|error| Error::io(format!("writing checkpoint {version}"), error))
+    let doing = format!("writing checkpoint {version}");
+    let io = |error| Error::io(doing.clone(), error);
+    let url = Url::parse("file:///").map_err(|error| Error::io(doing.clone(), error))?;
+    let table = DeltaTableBuilder::from_url(url.clone()).map_err(io)?;
+    let table = table.with_storage_backend(Arc::clone(store), url.clone()).build().map_err(io)?;
+    let engine = table.log_store().engine(None);
+    let told = doing.clone();
+    blocking(doing, move || {
+        let made = Snapshot::builder_for(url).at_version(version).build(engine.as_ref());
+        let made = made.and_then(|snapshot| snapshot.checkpoint(engine.as_ref(), None));
+        made.map(drop).map_err(|error| Error::io(told, error))
+    })
+    .await
 }
 
 fn damaged(file: &str, what: &dyn ToString) -> Error {

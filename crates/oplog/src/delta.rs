@@ -67,8 +67,12 @@ pub(crate) fn commit_path(version: u64) -> Path {
     Path::from(format!("{LOG}/{}", commit_name(version)))
 }
 
+pub(crate) fn checkpoint_name(version: u64) -> String {
+    format!("{version:020}.checkpoint.parquet")
+}
+
 pub(crate) fn checkpoint_path(version: u64) -> Path {
-    Path::from(format!("{LOG}/{version:020}.checkpoint.parquet"))
+    Path::from(format!("{LOG}/{}", checkpoint_name(version)))
 }
 
 /// The properties of the table.

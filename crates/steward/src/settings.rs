@@ -65,7 +65,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: CHECKPOINT_COMMITS,
-        default: "50",
+        default: "25",
         kind: Kind::Number(1, 100_000),
         help: "commits after which a checkpoint is written",
     },

@@ -4,16 +4,19 @@
 //! the replay is refused; what a check finds is named by file.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 
-use futures::{StreamExt, TryStreamExt};
+use futures::future::join;
+use futures::{Stream, StreamExt, TryStreamExt};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use uuid::Uuid;
 
 use super::commit::Line;
 use super::{
-    DeltaLog, Horizon, Listing, TableState, another_table, checkpoint_path, commit_path, key,
+    DeltaLog, Horizon, Listing, ReadCommit, TableState, another_table, checkpoint_path,
+    commit_path, key,
 };
 use crate::checkpoint::Trust;
 use crate::file::LiveFile;
@@ -46,8 +49,12 @@ impl DeltaLog {
         let mut broken = None;
         for &checkpoint in listing.checkpoints.iter().rev() {
             // Of two checkpoints the older, with the commits since, is as good.
-            match self.read_checkpoint(checkpoint, Trust::Sum).await {
-                Ok(replay) => return self.roll(replay, checkpoint + 1, newest).await,
+            let mut commits = pin!(self.pieces(checkpoint + 1, newest).peekable());
+            // The first of them are read while the checkpoint is decoded.
+            let (found, _) =
+                join(self.read_checkpoint(checkpoint, Trust::Sum), commits.as_mut().peek()).await;
+            match found {
+                Ok(replay) => return self.roll(replay, commits, newest).await,
                 Err(error @ (Error::NewerFormat { .. } | Error::NotAPond { .. })) => {
                     return Err(error);
                 }
@@ -64,7 +71,7 @@ impl DeltaLog {
             }
         }
         if listing.commits.contains(&0) {
-            return self.roll(Replay::default(), 0, newest).await;
+            return self.roll(Replay::default(), self.pieces(0, newest), newest).await;
         }
         Err(match broken {
             Some((checkpoint, error)) => {
@@ -200,13 +207,23 @@ impl DeltaLog {
         replay.finish(&self.location, version - 1).map(Some)
     }
 
-    /// Applies the commits `from..=to`, all of which must be there.
-    async fn roll(&self, mut replay: Replay, from: u64, to: u64) -> Result<TableState> {
-        let pieces = (from..=to).step_by(COMMITS_AT_ONCE).map(|first| {
+    /// The commits `from..=to` in their order, some read ahead.
+    fn pieces(&self, from: u64, to: u64) -> impl Stream<Item = Result<Vec<ReadCommit>>> {
+        let pieces = (from..=to).step_by(COMMITS_AT_ONCE).map(move |first| {
             let last = to.min(first.saturating_add(COMMITS_AT_ONCE as u64 - 1));
             self.read_commits(first..=last)
         });
-        let mut pieces = futures::stream::iter(pieces).buffered(PIECES_AHEAD);
+        futures::stream::iter(pieces).buffered(PIECES_AHEAD)
+    }
+
+    /// Applies commits to the newest version `to`, all of which must be there.
+    async fn roll(
+        &self,
+        mut replay: Replay,
+        pieces: impl Stream<Item = Result<Vec<ReadCommit>>>,
+        to: u64,
+    ) -> Result<TableState> {
+        let mut pieces = pin!(pieces);
         while let Some(piece) = pieces.next().await {
             for (version, lines) in piece? {
                 let lines = lines?.ok_or_else(|| Error::Gap {
@@ -215,7 +232,6 @@ impl DeltaLog {
                 replay.apply(&self.location, lines)?;
             }
         }
-        drop(pieces);
         replay.finish(&self.location, to)
     }
 
@@ -266,7 +282,8 @@ impl DeltaLog {
             if at < kept || version > state.delta_version {
                 continue;
             }
-            match self.roll(replay, version + 1, state.delta_version).await {
+            let newest = state.delta_version;
+            match self.roll(replay, self.pieces(version + 1, newest), newest).await {
                 Ok(found) if same_table(&found, state) => {}
                 Ok(_) => wrong.push((path, "it does not say what the commits say".to_owned())),
                 // What is wrong with the commit itself has been found already.
@@ -280,7 +297,7 @@ impl DeltaLog {
 
     /// The state that a checkpoint holds.
     async fn read_checkpoint(&self, version: u64, trust: Trust) -> Result<Replay> {
-        let table = crate::checkpoint::load(&self.store, version, trust).await?;
+        let table = crate::checkpoint::load(&self.dir, version, trust).await?;
         let mut replay = Replay::default();
         replay.configure(&self.location, &table.configuration)?;
         replay.files = table.files.into_iter().map(|file| (file.path.clone(), file)).collect();

@@ -52,7 +52,7 @@ impl Default for Policy {
             small_files: 8,
             fan_in: 8,
             merge_bytes: 64 << 20,
-            checkpoint_every: 50,
+            checkpoint_every: 25,
             retention_us: 86_400_000_000,
             covered_before: 0,
             large_files: false,
