@@ -13,6 +13,7 @@ use crate::computed::{Derived, Planned, Planner};
 use crate::input::{self, Input};
 use crate::join_table::{JoinTable, Member, time_column};
 use crate::transform::{self, TransformRef};
+use crate::windows::Windowed;
 use crate::{Error, Result};
 
 /// What the time of a join is called unless it is said.
@@ -172,7 +173,7 @@ pub(crate) async fn planned(
     let lineages: Vec<Arc<Lineage>> =
         members.iter().map(|member| Arc::clone(&member.table.lineage)).collect();
     let joined = ComputedTable {
-        provider: Arc::new(JoinTable::new(members, time)?),
+        provider: Arc::new(Windowed::new(JoinTable::new(members, time)?)),
         time_column: Some(Arc::from(time)),
         time_unit: None,
         lineage: Arc::new(Lineage::Computed {

@@ -235,6 +235,13 @@ impl JoinTable {
         Ok(Arc::new(ProjectionExec::try_new(exprs, plan)?))
     }
 
+    /// The times of which rows pass the filters on the time: at least those.
+    pub(crate) fn span(&self, filters: &[Expr]) -> Option<Range<i64>> {
+        let of_time: Vec<&Expr> =
+            filters.iter().filter(|filter| self.is_about_time(filter)).collect();
+        self.times(&of_time)
+    }
+
     /// The times that filters on the time leave; `None` where one of them says
     /// more than that.
     fn times(&self, filters: &[&Expr]) -> Option<Range<i64>> {

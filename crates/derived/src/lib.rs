@@ -40,6 +40,7 @@ mod time_filter;
 mod times;
 mod transform;
 mod units;
+mod windows;
 
 pub use changes::{Changed, Stamp, changed, changed_since, stamp};
 pub use computed::{Derived, Place};

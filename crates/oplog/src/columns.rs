@@ -34,6 +34,27 @@ pub(crate) const CONTENT: &str = "content";
 pub(crate) const KIND: &str = "kind";
 /// The column of the node a row is about; for a link, the directory.
 pub(crate) const NODE: &str = "node";
+/// The columns whose values hardly repeat from row to row.
+pub(crate) const DISTINCT: &[&str] = &[
+    "txn_seq",
+    "position",
+    "written",
+    NODE,
+    "child",
+    "version",
+    "size_bytes",
+    "hash",
+    "rows",
+    "min_time",
+    "max_time",
+    "txn_id",
+    "started",
+    "ended",
+    "content_bytes",
+    "rows_hash",
+    "previous_hash",
+    "txn_hash",
+];
 
 /// Bytes of a version, in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -34,7 +34,7 @@ use crate::{Error, LinkRow, Result, Stamped, TransactionRow, VersionRow};
 /// Rows of metadata in a row group: what a lookup in a compacted file reads.
 pub(crate) const GROUP_ROWS: usize = 4_096;
 /// Rows of metadata in a piece of a row group: what a lookup decodes.
-const PIECE_ROWS: usize = 512;
+const PIECE_ROWS: usize = 256;
 /// Bytes of content in a page: what reading one content decodes.
 const PAGE_BYTES: usize = 64 << 10;
 /// Rows of metadata up to which a file is [`Packing::Plain`].
@@ -236,6 +236,11 @@ fn properties(packing: Packing) -> WriterProperties {
         .set_data_page_size_limit(PAGE_BYTES)
         .set_column_dictionary_enabled(content, false)
         .set_created_by("duckpond".to_owned());
+    // A piece is read with all of a column's dictionary, which for what hardly
+    // repeats is all of the row group.
+    for column in columns::DISTINCT {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(*column), false);
+    }
     // What lookups go by, for each piece of a row group.
     for column in ["txn_seq", columns::KIND, columns::NODE, "name", "version", "ended"] {
         properties = properties.set_column_statistics_enabled(ColumnPath::from(column), level);

@@ -224,6 +224,7 @@ const CONTENT_COLUMNS: &[usize] = &[
 ];
 
 /// A file as Parquet's async reader wants it.
+#[derive(Clone)]
 struct Source {
     store: Arc<dyn ObjectStore>,
     path: Path,
@@ -462,6 +463,14 @@ impl Reads {
         })
     }
 
+    /// Where the rows of a row group are read from.
+    async fn group_source(&self, file: &LiveFile, group: usize) -> Result<Source> {
+        if file.sections.is_empty() {
+            return Ok(self.source(file));
+        }
+        self.part(file, group).await
+    }
+
     /// The rows of a row group in these places, in order, as one batch.
     async fn rows(
         &self,
@@ -471,11 +480,19 @@ impl Reads {
         columns: ProjectionMask,
         places: Option<&[Range<usize>]>,
     ) -> Result<RecordBatch> {
-        let source = if file.sections.is_empty() {
-            self.source(file)
-        } else {
-            self.part(file, group).await?
-        };
+        let source = self.group_source(file, group).await?;
+        self.rows_of(source, file, footer, group, columns, places).await
+    }
+
+    async fn rows_of(
+        &self,
+        source: Source,
+        file: &LiveFile,
+        footer: &Footer,
+        group: usize,
+        columns: ProjectionMask,
+        places: Option<&[Range<usize>]>,
+    ) -> Result<RecordBatch> {
         let rows = footer.groups[group].rows.len();
         let wanted = places.map_or(rows, |places| places.iter().map(Range::len).sum());
         self.counters.rows.fetch_add(wanted as u64, Ordering::Relaxed);
@@ -698,7 +715,10 @@ impl Reads {
             return Ok(None);
         }
         let columns = footer.columns(CONTENT_KEY);
-        let keys = self.rows(file, footer, group, columns, Some(&places)).await?;
+        // Both reads are of one part, which is read and compared once.
+        let source = self.group_source(file, group).await?;
+        let keys =
+            self.rows_of(source.clone(), file, footer, group, columns, Some(&places)).await?;
         let reader = BatchReader::new(&file.path, &keys);
         let mut found = None;
         for (row, place) in places.iter().cloned().flatten().enumerate() {
@@ -709,8 +729,8 @@ impl Reads {
         }
         let Some(place) = found else { return Ok(None) };
         let columns = footer.columns(CONTENT_COLUMNS);
-        let one = place..place + 1;
-        let row = self.rows(file, footer, group, columns, Some(std::slice::from_ref(&one))).await?;
+        let one = [place..place + 1];
+        let row = self.rows_of(source, file, footer, group, columns, Some(&one)).await?;
         Ok(Some(BatchReader::new(&file.path, &row).content(0)?.bytes))
     }
 }

@@ -186,6 +186,14 @@ impl Runner {
         self
     }
 
+    /// The same, with something for the tables that it plans: they find it in
+    /// the configuration of the session.
+    #[must_use]
+    pub fn with<T: Send + Sync + 'static>(mut self, extension: Arc<T>) -> Self {
+        self.state.config_mut().set_extension(extension);
+        self
+    }
+
     /// Runs a plan.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ use super::directory::Directory;
 use super::error::{ExportError, Result};
 use super::request::{Layout, TableReport, Whole};
 use super::state::{Column, Exported, ExportedFile, State, TileFacts};
-use crate::reduce::{ReducedTiles, Tile};
+use crate::reduce::ReducedTiles;
 use crate::{Derived, changes};
 
 /// The name of the list of all tiles.
@@ -205,7 +205,7 @@ impl Tiled {
             .collect();
         let mut to_make = Vec::new();
         for (start, tile) in self.tiles.spans() {
-            match made.get(tile.hash.as_str()) {
+            match made.get(tile.identity().as_str()) {
                 Some((name, file)) => {
                     files.insert((*name).clone(), (*file).clone());
                 }
@@ -251,9 +251,8 @@ impl Tiled {
             }
         }
         for (start, tile) in to_make {
-            let Tile { hash, .. } = &tile;
             let batches = self.tiles.read(start, &tile).await?;
-            put(self.tiles.span(start)?, &batches, Some(hash.clone()))?;
+            put(self.tiles.span(start)?, &batches, Some(tile.identity()))?;
         }
         report.written = written;
         exported.replaced = ours.into_iter().filter(|name| !files.contains_key(name)).collect();

@@ -24,6 +24,7 @@ use super::fold::{BucketSink, Fold};
 use super::index::{Index, Spans};
 use super::partial::{Partial, Partials, Reduced, schema};
 use super::resolution::{Level, Resolution};
+use super::tail;
 use super::tile_file::{self, Tile, TileProblem, TileReader, TileWriter};
 use crate::{Error, Result};
 
@@ -258,10 +259,7 @@ impl<'a> Children<'a> {
         range: &Range<i64>,
         mut take: impl FnMut(&RecordBatch) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let tiles = self
-            .spans
-            .iter()
-            .filter(|(_, tile)| tile.min_us < range.end && tile.max_us >= range.start);
+        let tiles = self.spans.iter().filter(|(_, tile)| tile.may_have(range));
         for (&start, tile) in tiles {
             let damaged = |problem| {
                 let damage = Damage { level: self.level, span_start_us: start };
@@ -271,7 +269,8 @@ impl<'a> Children<'a> {
                 Some((open, reader)) if open == start => reader,
                 _ => {
                     let dir = self.shape.dir(self.root, self.level);
-                    TileReader::open(&dir, tile, &self.shape.schema).map_err(damaged)?
+                    TileReader::open(&dir, tile, &self.shape.schema, range.start)
+                        .map_err(damaged)?
                 }
             };
             while let Some(batch) = reader.before(range.end).map_err(damaged)? {
@@ -315,8 +314,19 @@ struct Open {
     span: Range<i64>,
     /// The old tile, whose clean buckets are taken over.
     old: Option<TileReader>,
-    writer: TileWriter,
+    to: To,
     gathered: Partials,
+}
+
+/// Where the buckets of a tile go.
+enum To {
+    Whole(Box<TileWriter>),
+    /// Beside the tile that there is, from some time on.
+    Tail {
+        tile: Box<Tile>,
+        from_us: i64,
+        buckets: Vec<RecordBatch>,
+    },
 }
 
 impl<'a> LevelWriter<'a> {
@@ -370,11 +380,12 @@ impl<'a> LevelWriter<'a> {
             self.open = Some(self.open(span)?);
         }
         self.take_over(start_us)?;
-        if let Some(open) = &mut self.open {
+        if let Some(mut open) = self.open.take() {
             open.gathered.bucket(start_us, partials)?;
             if open.gathered.len() >= GATHERED_BUCKETS {
-                flush(&mut open.gathered, &mut open.writer, &self.dir)?;
+                self.flush(&mut open)?;
             }
+            self.open = Some(open);
         }
         self.buckets += 1;
         Ok(())
@@ -382,52 +393,150 @@ impl<'a> LevelWriter<'a> {
 
     /// Begins the tile of a span with what is clean of the old one.
     fn open(&mut self, span: Range<i64>) -> Result<Open, Failure> {
-        let old = match self.pending.remove(&span.start) {
-            // Nothing of it is clean, so that it need not be whole.
-            Some(tile)
-                if self
-                    .dirty
-                    .iter()
-                    .any(|dirty| dirty.start <= tile.min_us && tile.max_us < dirty.end) =>
-            {
-                None
-            }
-            Some(tile) => {
-                let old = TileReader::open(&self.dir, &tile, &self.shape.schema);
-                let damage = Damage { level: self.level, span_start_us: span.start };
-                Some(old.map_err(|problem| Failure::Damaged(damage, problem))?)
-            }
-            None => None,
+        let gathered = Partials::new(Arc::clone(&self.shape.columns));
+        let Some(tile) = self.pending.remove(&span.start) else {
+            let to = To::Whole(Box::new(self.writer(&span)?));
+            return Ok(Open { span, old: None, to, gathered });
         };
-        let stem = name_of(span.start, self.shape.calendar(self.level))?;
+        let tail_from = self.tail_from(&tile, &span);
+        let (from, first) = match tail_from {
+            Some(from) => (from, from),
+            None => (i64::MIN, tile.min_us),
+        };
+        let is_dirty = |dirty: &Range<i64>| dirty.start <= first && tile.last_us() < dirty.end;
+        // What has nothing clean need not be whole.
+        let old = if self.dirty.iter().any(is_dirty) {
+            None
+        } else {
+            Some(self.old(&span, &tile, from)?)
+        };
+        let to = match tail_from {
+            Some(from_us) => To::Tail { tile: Box::new(tile), from_us, buckets: Vec::new() },
+            None => To::Whole(Box::new(self.writer(&span)?)),
+        };
+        Ok(Open { span, old, to, gathered })
+    }
+
+    /// Where a tail of a tile would begin, if what is dirty of it fits one: only
+    /// the newest tile has a tail.
+    fn tail_from(&self, tile: &Tile, span: &Range<i64>) -> Option<i64> {
+        let newest = *self.spans.last_key_value()?.0 == span.start;
+        if !newest || self.dirty.iter().any(|dirty| dirty.end > span.end) {
+            return None;
+        }
+        let of_span = |dirty: &&Range<i64>| dirty.end > span.start;
+        let first = self.dirty.iter().find(of_span)?.start;
+        if let Some(tail) = &tile.tail {
+            return (first >= tail.from_us).then_some(tail.from_us);
+        }
+        // The coarser buckets that fold from it find all their children in it.
+        let coarser = self.shape.levels.iter().filter(|level| level.parent == Some(self.level));
+        let starts = coarser.map(|level| {
+            let bucket = level.resolution.bucket(first, &self.shape.zone);
+            bucket.map_or(first, |bucket| bucket.start)
+        });
+        let width = self.shape.levels[self.level].resolution.nominal_us();
+        let from = starts.fold(first, i64::min).max(span.start);
+        let fits = |from: &i64| {
+            let buckets = tile.max_us.saturating_sub(*from) / width;
+            *from > tile.min_us && buckets < tail::MAX_ROWS as i64 / 2
+        };
+        [from, first].into_iter().find(fits)
+    }
+
+    fn writer(&self, span: &Range<i64>) -> Result<TileWriter> {
+        let stem = self.stem(span)?;
         let about =
             format!("{} {} {}", self.shape.key, self.shape.levels[self.level].resolution, stem);
-        let writer = TileWriter::new(&self.dir, stem, about, &self.shape.schema);
-        let gathered = Partials::new(Arc::clone(&self.shape.columns));
-        Ok(Open { span, old, writer, gathered })
+        Ok(TileWriter::new(&self.dir, stem, about, &self.shape.schema))
+    }
+
+    fn stem(&self, span: &Range<i64>) -> Result<String> {
+        name_of(span.start, self.shape.calendar(self.level))
+    }
+
+    /// The old buckets of a tile that begin at `from` or later.
+    fn old(&self, span: &Range<i64>, tile: &Tile, from: i64) -> Result<TileReader, Failure> {
+        let damaged = |problem| {
+            let damage = Damage { level: self.level, span_start_us: span.start };
+            Failure::Damaged(damage, problem)
+        };
+        let mut old =
+            TileReader::open(&self.dir, tile, &self.shape.schema, from).map_err(damaged)?;
+        while old.before(from).map_err(damaged)?.is_some() {}
+        Ok(old)
     }
 
     /// Takes over the clean buckets that begin before `until`.
     fn take_over(&mut self, until: i64) -> Result<(), Failure> {
-        let Some(Open { span, old, writer, gathered }) = &mut self.open else { return Ok(()) };
-        let Some(reader) = old else { return Ok(()) };
-        let damage = Damage { level: self.level, span_start_us: span.start };
-        let damaged = |problem| Failure::Damaged(damage, problem);
-        while let Some(batch) = reader.before(until).map_err(damaged)? {
+        let Some(mut open) = self.open.take() else { return Ok(()) };
+        let damage = Damage { level: self.level, span_start_us: open.span.start };
+        while let Some(reader) = &mut open.old {
+            let batch = reader.before(until);
+            let Some(batch) = batch.map_err(|problem| Failure::Damaged(damage, problem))? else {
+                if reader.is_done() {
+                    open.old = None;
+                }
+                break;
+            };
             let mut from = i64::MIN;
             let dirty = self.dirty.iter().map(|dirty| (dirty.start, dirty.end));
             for (start, end) in dirty.chain([(i64::MAX, i64::MAX)]) {
                 let clean = within(&batch, &(from..start));
                 from = end;
                 if clean.num_rows() > 0 {
-                    flush(gathered, writer, &self.dir)?;
-                    writer.write(clean).map_err(|source| cache_failure(&self.dir, source))?;
+                    self.flush(&mut open)?;
+                    self.put(&mut open, clean)?;
                 }
             }
         }
-        if reader.is_done() {
-            *old = None;
+        self.open = Some(open);
+        Ok(())
+    }
+
+    /// Writes the buckets that were gathered.
+    fn flush(&self, open: &mut Open) -> Result<(), Failure> {
+        if open.gathered.len() > 0 {
+            let buckets = open.gathered.take()?;
+            self.put(open, buckets)?;
         }
+        Ok(())
+    }
+
+    /// Writes buckets. A tail that they make too long becomes part of its tile.
+    fn put(&self, open: &mut Open, more: RecordBatch) -> Result<(), Failure> {
+        if let To::Tail { buckets, .. } = &mut open.to {
+            buckets.push(more);
+            let rows: usize = buckets.iter().map(RecordBatch::num_rows).sum();
+            let bytes: usize = buckets.iter().map(tile_file::size).sum();
+            if rows > tail::MAX_ROWS || bytes > tail::MAX_BYTES {
+                self.join(open)?;
+            }
+            return Ok(());
+        }
+        if let To::Whole(writer) = &mut open.to {
+            writer.write(more).map_err(|source| cache_failure(&self.dir, source))?;
+        }
+        Ok(())
+    }
+
+    /// Begins a whole tile with what lies before a tail, and the tail.
+    fn join(&self, open: &mut Open) -> Result<(), Failure> {
+        let To::Tail { tile, from_us, buckets } = &mut open.to else { return Ok(()) };
+        let mut writer = self.writer(&open.span)?;
+        let mut write =
+            |buckets| writer.write(buckets).map_err(|source| cache_failure(&self.dir, source));
+        let file = Tile { tail: None, ..(**tile).clone() };
+        let damage = Damage { level: self.level, span_start_us: open.span.start };
+        let damaged = |problem| Failure::Damaged(damage, problem);
+        let mut before = self.old(&open.span, &file, i64::MIN)?;
+        while let Some(piece) = before.before(*from_us).map_err(damaged)? {
+            write(piece)?;
+        }
+        for piece in std::mem::take(buckets) {
+            write(piece)?;
+        }
+        open.to = To::Whole(Box::new(writer));
         Ok(())
     }
 
@@ -435,8 +544,21 @@ impl<'a> LevelWriter<'a> {
     fn close(&mut self) -> Result<(), Failure> {
         self.take_over(i64::MAX)?;
         let Some(mut open) = self.open.take() else { return Ok(()) };
-        flush(&mut open.gathered, &mut open.writer, &self.dir)?;
-        match open.writer.finish().map_err(|source| cache_failure(&self.dir, source))? {
+        self.flush(&mut open)?;
+        let failed = |source| cache_failure(&self.dir, source);
+        if let To::Tail { tile, from_us, buckets } = &open.to {
+            let stem = self.stem(&open.span)?;
+            let tail = tail::write(&self.dir, &stem, *from_us, &self.shape.schema, buckets);
+            if let Some(tail) = tail.map_err(failed)? {
+                let tile = Tile { tail: Some(tail), ..(**tile).clone() };
+                self.spans.insert(open.span.start, tile);
+                self.written += 1;
+                return Ok(());
+            }
+            self.join(&mut open)?;
+        }
+        let To::Whole(writer) = open.to else { return Ok(()) };
+        match writer.finish().map_err(failed)? {
             Some(tile) => {
                 self.spans.insert(open.span.start, tile);
                 self.written += 1;
@@ -451,6 +573,13 @@ impl<'a> LevelWriter<'a> {
     /// The level's tiles, and how many of them were written.
     fn finish(mut self, built: &mut Built) -> Result<(Spans, u64), Failure> {
         self.close()?;
+        // Tiles that are no longer the newest become whole.
+        let newest = self.spans.last_key_value().map(|(start, _)| *start);
+        for (&start, tile) in &self.spans {
+            if tile.tail.is_some() && Some(start) != newest {
+                self.pending.entry(start).or_insert_with(|| tile.clone());
+            }
+        }
         // Old tiles in which no bucket came: what was dirty in them is gone.
         while let Some((&start, _)) = self.pending.first_key_value() {
             let level = &self.shape.levels[self.level];
@@ -474,14 +603,6 @@ impl BucketSink for LevelWriter<'_> {
         }
         Ok(())
     }
-}
-
-/// Writes the buckets that were gathered.
-fn flush(gathered: &mut Partials, writer: &mut TileWriter, dir: &Path) -> Result<(), Failure> {
-    if gathered.len() > 0 {
-        writer.write(gathered.take()?).map_err(|source| cache_failure(dir, source))?;
-    }
-    Ok(())
 }
 
 pub(crate) fn cache_failure(path: &Path, source: std::io::Error) -> Failure {

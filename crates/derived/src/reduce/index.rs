@@ -22,7 +22,7 @@ use crate::changes::Stamp;
 /// The index's name.
 pub(crate) const FILE: &str = "index.json";
 /// Changes when the files of the cache do.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// What was replaced is kept for so long, for readers of an older index.
 const RETIRED_FOR_US: i64 = 600 * 1_000_000;
 
@@ -88,7 +88,8 @@ impl Index {
     /// its tiles, and those that it still keeps for readers of an older one.
     pub(crate) fn files(&self) -> BTreeSet<String> {
         let tiles = self.tiles.iter().flat_map(|(resolution, spans)| {
-            spans.values().map(move |tile| format!("{resolution}/{}", tile.file))
+            let files = spans.values().flat_map(Tile::files);
+            files.map(move |file| format!("{resolution}/{file}"))
         });
         let retired = self.retired.iter().map(|retired| retired.file.clone());
         tiles.chain(retired).chain([FILE.to_owned()]).collect()
@@ -97,12 +98,10 @@ impl Index {
     /// Puts `spans` in place of a resolution's tiles.
     pub(crate) fn replace(&mut self, resolution: &str, spans: Spans, now_us: i64) {
         let old = self.tiles.insert(resolution.to_owned(), spans).unwrap_or_default();
-        let kept = &self.tiles[resolution];
-        for (start, tile) in old {
-            if kept.get(&start).is_none_or(|kept| kept.file != tile.file) {
-                let file = format!("{resolution}/{}", tile.file);
-                self.retired.push(Retired { file, at_us: now_us });
-            }
+        let kept: BTreeSet<&str> = self.tiles[resolution].values().flat_map(Tile::files).collect();
+        for file in old.values().flat_map(Tile::files).filter(|file| !kept.contains(file)) {
+            let file = format!("{resolution}/{file}");
+            self.retired.push(Retired { file, at_us: now_us });
         }
     }
 
@@ -117,7 +116,7 @@ impl Index {
             let in_use = retired.file.split_once('/').is_some_and(|(resolution, file)| {
                 self.tiles
                     .get(resolution)
-                    .is_some_and(|spans| spans.values().any(|tile| tile.file == file))
+                    .is_some_and(|spans| spans.values().flat_map(Tile::files).any(|of| of == file))
             });
             if in_use {
                 continue;

@@ -3,7 +3,7 @@
 //! - [`resolution`], [`calendar`]: widths of time, what folds from what, and
 //!   what lies in one tile.
 //! - [`exact_sum`], [`sketch`], [`partial`], [`fold`]: the numbers.
-//! - [`build`], [`tile_file`], [`index`], [`tiles`], [`sweep`]: making and
+//! - [`build`], [`tile_file`], [`tail`], [`index`], [`tiles`], [`sweep`]: making and
 //!   keeping them.
 //! - [`columns`], [`table`], [`direct`], [`rounded`]: reading them.
 //! - [`config`], [`directory`], [`series`], [`factory`]: the nodes of a pond.
@@ -33,6 +33,7 @@ mod series;
 mod sketch;
 mod sweep;
 mod table;
+mod tail;
 mod tile_file;
 mod tiles;
 
@@ -42,5 +43,4 @@ pub(crate) use factory::{ReducedDirectory, ReducedSeriesFactory, TemporalReduce}
 pub(crate) use rounded::ReducedTiles;
 pub(crate) use series::ReducedSeries;
 pub use sweep::Swept;
-pub(crate) use tile_file::Tile;
 pub use tiles::Tiles;

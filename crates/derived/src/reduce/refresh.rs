@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use factory::{RunReport, read_config};
-use query::Session;
+use query::{Runner, Session};
 use tinyfs::{FsPath, Glob, GlobOptions};
 use tokio::task::JoinSet;
 
@@ -13,6 +13,7 @@ use super::config::TemporalReduceConfig;
 use super::series::{REDUCED_SERIES, ReducedSeriesConfig, Reduction};
 use super::tiles::{REFRESH, Refreshed};
 use crate::handover::broken_off;
+use crate::windows::Windows;
 use crate::{Derived, Result};
 
 /// Series at work at once.
@@ -38,6 +39,7 @@ impl Derived {
             }
         }
         let mut due = sources.into_iter();
+        let runner = inputs.runner().with(Arc::new(Windows::default()));
         let mut done: Vec<(String, Result<Refreshed>)> = Vec::new();
         // Each is a task: to plan one takes about as long as to read what is new
         // in another.
@@ -47,8 +49,9 @@ impl Derived {
                 && let Some(((source, _), config)) = due.next()
             {
                 let (derived, inputs) = (Arc::clone(self), inputs.clone());
+                let runner = runner.clone();
                 at_work.spawn(async move {
-                    let done = derived.refresh_one(&source, &config, &inputs).await;
+                    let done = derived.refresh_one(&source, &config, &inputs, runner).await;
                     (source, done)
                 });
             }
@@ -77,8 +80,9 @@ impl Derived {
         source: &str,
         config: &TemporalReduceConfig,
         inputs: &query::Inputs,
+        runner: Runner,
     ) -> Result<Refreshed> {
-        let reduction = Reduction::open(source, config, inputs, self).await?;
+        let reduction = Reduction::open_with(source, config, inputs, runner, self).await?;
         self.tiles().refresh(&reduction.source, &[]).await
     }
 }

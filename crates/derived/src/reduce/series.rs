@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use factory::Config;
-use query::{ComputedTable, Inputs, Locality};
+use query::{ComputedTable, Inputs, Locality, Runner};
 use serde::{Deserialize, Serialize};
 use tinyfs::{ContentHash, NodePath};
 
@@ -53,6 +53,17 @@ impl Reduction {
         inputs: &Inputs,
         derived: &Derived,
     ) -> Result<Self> {
+        Self::open_with(path, config, inputs, inputs.runner(), derived).await
+    }
+
+    /// The same, its rows read by `runner`.
+    pub(crate) async fn open_with(
+        path: &str,
+        config: &TemporalReduceConfig,
+        inputs: &Inputs,
+        runner: Runner,
+        derived: &Derived,
+    ) -> Result<Self> {
         let input = input::table(path, inputs, derived).await?;
         let input = transform::apply(input, &config.transforms, inputs).await?;
         let schema = input.provider.schema();
@@ -88,7 +99,7 @@ impl Reduction {
             store: Arc::clone(inputs.fs().store()),
             // Its rows come in the order of time: pieces side by side would only
             // be held until their turn.
-            runner: inputs.runner().in_order(),
+            runner: runner.in_order(),
             path: path.to_owned(),
         };
         let shape = Shape::new(levels, Arc::clone(&columns.reduced), zone, key);

@@ -90,7 +90,7 @@ impl TableProvider for ReducedTable {
                 let tiles = index
                     .spans(&level.resolution.to_string())
                     .into_iter()
-                    .filter(|(_, tile)| tile.min_us < range.end && tile.max_us >= range.start)
+                    .filter(|(_, tile)| tile.may_have(&range))
                     .collect();
                 From::Tiles { dir, tiles }
             }

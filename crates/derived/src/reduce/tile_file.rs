@@ -14,15 +14,20 @@
 //! Always true: a tile is written in pieces, of which about as much is held as
 //! one row group; a [`TileReader`] holds one piece; before the first piece is
 //! given out all of the file is compared.
+//!
+//! A tile may have a [tail](super::tail): what has come at its end lately, in a
+//! file of its own, so that a minute more does not write all of a tile again.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{BatchCoalescer, concat_batches};
 use arrow::datatypes::{DataType, FieldRef, Int64Type, SchemaRef};
+use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
@@ -30,6 +35,8 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use serde::{Deserialize, Serialize};
+
+use super::tail::{self, Tail};
 
 /// What a number takes.
 const NUMBER_BYTES: usize = 8;
@@ -61,6 +68,37 @@ pub(crate) struct Tile {
     pub(crate) min_us: i64,
     /// Where its last bucket begins.
     pub(crate) max_us: i64,
+    /// The buckets that stand in the place of the file's from some time on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tail: Option<Tail>,
+}
+
+impl Tile {
+    /// Whether buckets of it may begin in `range`.
+    pub(crate) fn may_have(&self, range: &Range<i64>) -> bool {
+        let of = |min_us, max_us| min_us < range.end && max_us >= range.start;
+        of(self.min_us, self.max_us)
+            || self.tail.as_ref().is_some_and(|tail| of(tail.min_us, tail.max_us))
+    }
+
+    /// Where its last bucket begins, with those of its tail.
+    pub(crate) fn last_us(&self) -> i64 {
+        self.tail.as_ref().map_or(self.max_us, |tail| tail.max_us)
+    }
+
+    /// What tells it from a tile with other buckets.
+    pub(crate) fn identity(&self) -> String {
+        match &self.tail {
+            None => self.hash.clone(),
+            Some(tail) => format!("{}+{}@{}", self.hash, tail.hash, tail.from_us),
+        }
+    }
+
+    /// Its files, in the directory of its resolution.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
+        let tail = self.tail.as_ref().map(|tail| tail.file.as_str());
+        std::iter::once(self.file.as_str()).chain(tail)
+    }
 }
 
 /// Why a tile is not what the index says.
@@ -74,6 +112,8 @@ pub(crate) enum TileProblem {
     Layout,
     #[error("it does not decode")]
     Parquet(#[from] ParquetError),
+    #[error("its tail does not decode")]
+    Tail(#[from] ArrowError),
 }
 
 /// A tile under way. Its buckets come in order, in any pieces: what is written
@@ -185,7 +225,8 @@ impl TileWriter {
         let file_name = format!("{}-{}.parquet", self.stem, &hash[..16]);
         let temporary = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         temporary.persist(self.dir.join(&file_name)).map_err(|error| error.error)?;
-        Ok(Some(Tile { file: file_name, rows: self.rows, bytes, hash, min_us, max_us }))
+        let rows = self.rows;
+        Ok(Some(Tile { file: file_name, rows, bytes, hash, min_us, max_us, tail: None }))
     }
 }
 
@@ -199,7 +240,7 @@ fn width(schema: &SchemaRef) -> usize {
 }
 
 /// How many bytes buckets have. It depends on their values alone.
-fn size(buckets: &RecordBatch) -> usize {
+pub(crate) fn size(buckets: &RecordBatch) -> usize {
     let column = |column: &ArrayRef| match column.as_binary_opt::<i32>() {
         Some(sketches) => {
             let offsets = sketches.value_offsets();
@@ -237,14 +278,30 @@ impl Write for Hashing {
 
 /// Reads the buckets of a tile, piece by piece, forward.
 pub(crate) struct TileReader {
-    pieces: ParquetRecordBatchReader,
+    /// The file; `None` at its end, or where nothing of it is wanted.
+    pieces: Option<ParquetRecordBatchReader>,
+    /// Where the tail takes over, and its buckets.
+    tail: Option<(i64, RecordBatch)>,
     /// What was read and is not yet wanted.
     ahead: Option<RecordBatch>,
 }
 
 impl TileReader {
-    /// The buckets of `tile`, when its file is the one that was written.
-    pub(crate) fn open(dir: &Path, tile: &Tile, schema: &SchemaRef) -> Result<Self, TileProblem> {
+    /// The buckets of `tile` that begin at `from` or later, and maybe some
+    /// before, when its files are those that were written.
+    pub(crate) fn open(
+        dir: &Path,
+        tile: &Tile,
+        schema: &SchemaRef,
+        from: i64,
+    ) -> Result<Self, TileProblem> {
+        let tail = match &tile.tail {
+            Some(tail) => Some((tail.from_us, tail::read(dir, tail, schema)?)),
+            None => None,
+        };
+        if tail.as_ref().is_some_and(|(taken_over, _)| from >= *taken_over) {
+            return Ok(Self { pieces: None, tail, ahead: None });
+        }
         let mut file = File::open(dir.join(&tile.file))?;
         let mut hasher = blake3::Hasher::new();
         let bytes = io::copy(&mut file, &mut hasher)?;
@@ -257,7 +314,7 @@ impl TileReader {
             return Err(TileProblem::Layout);
         }
         let pieces = reader.with_batch_size(piece_rows(schema)).build()?;
-        Ok(Self { pieces, ahead: None })
+        Ok(Self { pieces: Some(pieces), tail, ahead: None })
     }
 
     /// The next buckets that begin before `until`; `None` when there are no
@@ -265,13 +322,12 @@ impl TileReader {
     pub(crate) fn before(&mut self, until: i64) -> Result<Option<RecordBatch>, TileProblem> {
         let piece = match self.ahead.take() {
             Some(piece) => piece,
-            None => match self.pieces.next().transpose().map_err(ParquetError::from)? {
+            None => match self.piece()? {
                 Some(piece) => piece,
                 None => return Ok(None),
             },
         };
-        let times = piece.column(0).as_primitive::<Int64Type>().values();
-        let rows = times.partition_point(|&time| time < until);
+        let rows = rows_before(&piece, until);
         if rows == piece.num_rows() {
             return Ok(Some(piece));
         }
@@ -283,6 +339,26 @@ impl TileReader {
         Ok(Some(piece.slice(0, rows)))
     }
 
+    /// The next piece, of the file as far as it holds and then of the tail.
+    fn piece(&mut self) -> Result<Option<RecordBatch>, TileProblem> {
+        let next = self.pieces.as_mut().and_then(Iterator::next);
+        if let Some(piece) = next.transpose().map_err(ParquetError::from)? {
+            let rows = match &self.tail {
+                Some((taken_over, _)) => rows_before(&piece, *taken_over),
+                None => piece.num_rows(),
+            };
+            if rows == piece.num_rows() {
+                return Ok(Some(piece));
+            }
+            self.pieces = None;
+            if rows > 0 {
+                return Ok(Some(piece.slice(0, rows)));
+            }
+        }
+        self.pieces = None;
+        Ok(self.tail.take().map(|(_, buckets)| buckets))
+    }
+
     /// Whether there is nothing more, once [`TileReader::before`] had no more to
     /// give.
     pub(crate) const fn is_done(&self) -> bool {
@@ -290,13 +366,19 @@ impl TileReader {
     }
 }
 
-/// All buckets of a tile, when its file is the one that was written.
+/// How many buckets of a piece begin before a time.
+fn rows_before(piece: &RecordBatch, until: i64) -> usize {
+    let times = piece.column(0).as_primitive::<Int64Type>().values();
+    times.partition_point(|&time| time < until)
+}
+
+/// All buckets of a tile, when its files are those that were written.
 pub(crate) fn read(
     dir: &Path,
     tile: &Tile,
     schema: &SchemaRef,
 ) -> Result<RecordBatch, TileProblem> {
-    let mut reader = TileReader::open(dir, tile, schema)?;
+    let mut reader = TileReader::open(dir, tile, schema, i64::MIN)?;
     let mut pieces = Vec::new();
     while let Some(piece) = reader.before(i64::MAX)? {
         pieces.push(piece);
@@ -341,7 +423,7 @@ mod tests {
         let first = reader.metadata().row_group(0).column(0).compression();
         assert!(matches!(first, Compression::ZSTD(_)), "{first:?}");
 
-        let mut reader = TileReader::open(dir.path(), &tile, &schema).unwrap();
+        let mut reader = TileReader::open(dir.path(), &tile, &schema, i64::MIN).unwrap();
         while let Some(piece) = reader.before(i64::MAX).unwrap() {
             assert!(size(&piece) <= 2 * PIECE_BYTES, "{}", size(&piece));
         }

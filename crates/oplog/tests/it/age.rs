@@ -125,7 +125,7 @@ async fn lookups_read_no_more_in_an_old_log_than_in_a_young_one() {
         // Eight times as old: two levels of merges more, each of three files at
         // most, and of each file a piece.
         assert!(old.files <= young.files + 6, "{name}: {young:?}, then {old:?}");
-        assert!(old.rows <= young.rows + 6 * 512, "{name}: {young:?}, then {old:?}");
+        assert!(old.rows <= young.rows + 6 * 256, "{name}: {young:?}, then {old:?}");
     }
 }
 
