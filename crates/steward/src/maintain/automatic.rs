@@ -79,6 +79,7 @@ impl Pond {
     ) -> Result<bool> {
         let mut paces = Paces::load(&self.control);
         let before = paces;
+        paces.forget();
         let done = self.in_pieces(locked, series, log_is_due, &mut paces).await;
         if paces != before {
             paces.store(&self.control);

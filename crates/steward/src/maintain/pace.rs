@@ -4,6 +4,11 @@
 //! It is measured as upkeep goes along and kept as a hint: without it, or with
 //! one from another machine, the first pieces are small or late and the next
 //! are right.
+//!
+//! Always true: one piece that took long, because the machine slept or its disk
+//! hung, is not believed for ever. Pieces that are too large for the pace are
+//! not tried, so nothing would ever say otherwise, and a pond whose files are
+//! no longer merged grows old.
 
 use std::time::Duration;
 
@@ -15,7 +20,10 @@ const FILE: &str = "pace.json";
 /// What is assumed before anything was measured.
 const FIRST: u64 = 4 << 10;
 /// Smaller pieces say more of what a step costs than of the pace.
-const TELLING_BYTES: u64 = 64 << 10;
+const TELLING_BYTES: u64 = 32 << 10;
+/// Each look at what is due forgets so small a part of a slow pace: after some
+/// hundreds of transactions a larger piece is tried again.
+const FORGOTTEN: u64 = 64;
 /// Larger pieces are left to an upkeep that is asked for.
 const MAX_PIECE_BYTES: u64 = 8 << 20;
 /// Pieces up to this are done whatever the time, or nothing would be.
@@ -34,15 +42,20 @@ impl Pace {
         (self.0.saturating_mul(ms) / 2).clamp(MIN_PIECE_BYTES, MAX_PIECE_BYTES)
     }
 
-    /// Learns from a piece: at once that it is slower, little by little that it
-    /// is faster.
+    /// Learns from a piece: soon that it is slower, little by little that it is
+    /// faster.
     pub(super) fn learn(&mut self, bytes: u64, took: Duration) {
         if bytes < TELLING_BYTES {
             return;
         }
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
         let seen = (bytes / ms).max(1);
-        self.0 = if seen < self.0 { seen } else { self.0 - self.0 / 4 + seen / 4 };
+        self.0 = if seen < self.0 { seen.max(self.0 / 4) } else { self.0 - self.0 / 4 + seen / 4 };
+    }
+
+    /// Forgets a little of a pace slower than the one that is assumed at first.
+    pub(super) fn forget(&mut self) {
+        self.0 += FIRST.saturating_sub(self.0).div_ceil(FORGOTTEN);
     }
 }
 
@@ -62,6 +75,12 @@ impl Default for Paces {
 }
 
 impl Paces {
+    /// Forgets a little of what made them slow.
+    pub(super) fn forget(&mut self) {
+        self.log.forget();
+        self.series.forget();
+    }
+
     /// What was learnt; what can not be read is as good as nothing.
     pub(super) fn load(control: &Control) -> Self {
         control.read_json(FILE).ok().flatten().unwrap_or_default()
@@ -90,8 +109,26 @@ mod tests {
             pace.learn(10 << 20, 100 * MS);
         }
         assert!(pace.0 > 100_000, "{pace:?}");
-        pace.learn(1 << 20, 1_024 * MS);
+        for _ in 0..4 {
+            pace.learn(1 << 20, 1_024 * MS);
+        }
         assert_eq!(pace, Pace(1_024));
+    }
+
+    #[test]
+    fn a_machine_that_slept_is_not_slow_for_ever() {
+        let mut pace = Pace(FIRST);
+        for _ in 0..10 {
+            pace.learn(1 << 20, 3_600_000 * MS);
+        }
+        assert_eq!(pace.piece_bytes(250 * MS), MIN_PIECE_BYTES);
+        for _ in 0..40 {
+            pace.forget();
+        }
+        assert!(pace.piece_bytes(250 * MS) > 200 << 10, "{pace:?}");
+        let mut fast = Pace(FIRST * 10);
+        fast.forget();
+        assert_eq!(fast, Pace(FIRST * 10));
     }
 
     #[test]
