@@ -175,3 +175,146 @@ fn in_memory(
         .try_with_sort_information(ordering.into_iter().collect())?;
     Ok(DataSourceExec::from_data_source(source))
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{AsArray, Float64Array, TimestampMicrosecondArray};
+    use arrow::datatypes::{DataType, Field, Schema, TimeUnit, TimestampMicrosecondType};
+    use datafusion::datasource::MemTable;
+    use datafusion::logical_expr::lit;
+    use datafusion::prelude::{SessionConfig, SessionContext, col};
+    use datafusion::scalar::ScalarValue;
+    use query::{ComputedTable, Lineage, Locality};
+    use tinyfs::ContentHash;
+
+    use super::*;
+    use crate::join_table::Member;
+
+    /// A table that counts how often it is scanned.
+    #[derive(Debug)]
+    struct Counted(MemTable, Arc<AtomicUsize>);
+
+    #[async_trait]
+    impl TableProvider for Counted {
+        fn schema(&self) -> SchemaRef {
+            self.0.schema()
+        }
+
+        fn table_type(&self) -> TableType {
+            TableType::Base
+        }
+
+        async fn scan(
+            &self,
+            state: &dyn Session,
+            projection: Option<&Vec<usize>>,
+            filters: &[Expr],
+            limit: Option<usize>,
+        ) -> DfResult<Arc<dyn ExecutionPlan>> {
+            self.1.fetch_add(1, Ordering::SeqCst);
+            self.0.scan(state, projection, filters, limit).await
+        }
+    }
+
+    /// A join of one series with a row each second.
+    fn joined(rows: i64) -> (Arc<Windowed>, Arc<AtomicUsize>) {
+        let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("t", time, false),
+            Field::new("v", DataType::Float64, true),
+            Field::new("w", DataType::Float64, true),
+        ]));
+        let times = TimestampMicrosecondArray::from_iter_values((0..rows).map(|at| at * 1_000_000));
+        let values = || Arc::new(Float64Array::from_iter_values((0..rows).map(|at| at as f64)));
+        let batch = RecordBatch::try_new(
+            Arc::clone(&schema),
+            vec![Arc::new(times.with_timezone("UTC")), values(), values()],
+        );
+        let scans = Arc::new(AtomicUsize::new(0));
+        let table = MemTable::try_new(schema, vec![vec![batch.unwrap()]]).unwrap();
+        let (definition, locality) = (ContentHash::of(b""), Locality::Same);
+        let path = "test".to_owned();
+        let member = Member {
+            name: "/s".to_owned(),
+            scope: "s".to_owned(),
+            table: ComputedTable {
+                provider: Arc::new(Counted(table, Arc::clone(&scans))),
+                time_column: Some("t".into()),
+                time_unit: None,
+                lineage: Arc::new(Lineage::Computed {
+                    path,
+                    definition,
+                    locality,
+                    inputs: Vec::new(),
+                }),
+                notes: Vec::new(),
+            },
+            time_column: "t".to_owned(),
+            columns: vec!["v".to_owned(), "w".to_owned()],
+            start_us: None,
+            end_us: None,
+            only_values: false,
+        };
+        let table = JoinTable::new(vec![member], "time").unwrap();
+        (Arc::new(Windowed::new(table)), scans)
+    }
+
+    /// The seconds of the rows with a time from `from` to before `to`.
+    async fn seconds(
+        context: &SessionContext,
+        table: &Arc<Windowed>,
+        column: &str,
+        from: i64,
+        to: i64,
+    ) -> Vec<i64> {
+        let time = |second: i64| {
+            lit(ScalarValue::TimestampMicrosecond(Some(second * 1_000_000), Some("UTC".into())))
+        };
+        let frame = context.read_table(Arc::clone(table) as Arc<dyn TableProvider>).unwrap();
+        let within = col("time").gt_eq(time(from)).and(col("time").lt(time(to)));
+        let frame = frame.filter(within).unwrap();
+        let named = Expr::Column(Named::new_unqualified(column));
+        let frame = frame.select(vec![col("time"), named]).unwrap();
+        let mut seconds = Vec::new();
+        for batch in frame.collect().await.unwrap() {
+            let times = batch.column(0).as_primitive::<TimestampMicrosecondType>();
+            seconds.extend(times.values().iter().map(|us| us / 1_000_000));
+            assert_eq!(batch.column(1).null_count(), 0);
+        }
+        seconds
+    }
+
+    #[tokio::test]
+    async fn a_span_is_read_once_whoever_asks() {
+        let (table, scans) = joined(10_000);
+        let windows = Arc::new(Windows::default());
+        let config = SessionConfig::new().with_target_partitions(1).with_extension(windows);
+        let context = SessionContext::new_with_config(config);
+        for column in ["s.v", "s.w", "s.v"] {
+            let found = seconds(&context, &table, column, 100, 160).await;
+            assert_eq!(found, (100..160).collect::<Vec<_>>());
+        }
+        assert_eq!(scans.load(Ordering::SeqCst), 1);
+        assert_eq!(seconds(&context, &table, "s.v", 100, 161).await.len(), 61);
+        assert_eq!(scans.load(Ordering::SeqCst), 2);
+        let plain = SessionContext::new();
+        for _ in 0..2 {
+            assert_eq!(seconds(&plain, &table, "s.v", 100, 160).await.len(), 60);
+        }
+        assert_eq!(scans.load(Ordering::SeqCst), 4);
+    }
+
+    #[tokio::test]
+    async fn what_is_too_much_to_keep_is_read_as_it_is() {
+        let (table, scans) = joined(200_000);
+        let windows = Arc::new(Windows::default());
+        let config = SessionConfig::new().with_target_partitions(1).with_extension(windows);
+        let context = SessionContext::new_with_config(config);
+        for read in 1..3 {
+            let found = seconds(&context, &table, "s.v", 5, 190_000).await;
+            assert_eq!(found, (5..190_000).collect::<Vec<_>>());
+            // That it is too much is found out once.
+            assert_eq!(scans.load(Ordering::SeqCst), 1 + read);
+        }
+    }
+}
