@@ -26,6 +26,7 @@ mod content_store;
 mod depth;
 mod error;
 mod facts;
+mod gather;
 mod inputs;
 mod joins;
 mod left_out;

@@ -38,6 +38,7 @@ use crate::civil;
 use crate::content_store::{ContentStore, OnlyPond};
 use crate::depth;
 use crate::format::{self, HostSource, HostTable, OpenedSource, ReadOptions};
+use crate::gather::GatherGroups;
 use crate::joins;
 use crate::memory::SharedPool;
 use crate::provider::Opener;
@@ -113,6 +114,7 @@ impl Session {
             .with_config(config(&options))
             .with_runtime_env(runtime)
             .with_analyzer_rule(Arc::new(TellApart))
+            .with_physical_optimizer_rule(Arc::new(GatherGroups))
             .build();
         let context = SessionContext::new_with_state(nameless);
         if let Some(limit) = options.memory_limit_bytes {
