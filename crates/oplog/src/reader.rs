@@ -729,8 +729,9 @@ impl Reads {
         }
         let Some(place) = found else { return Ok(None) };
         let columns = footer.columns(CONTENT_COLUMNS);
-        let one = [place..place + 1];
-        let row = self.rows_of(source, file, footer, group, columns, Some(&one)).await?;
+        let one = place..place + 1;
+        let one = Some(std::slice::from_ref(&one));
+        let row = self.rows_of(source, file, footer, group, columns, one).await?;
         Ok(Some(BatchReader::new(&file.path, &row).content(0)?.bytes))
     }
 }
