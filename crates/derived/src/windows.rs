@@ -68,9 +68,14 @@ impl Windows {
         cell.get_or_try_init(read).await.cloned()
     }
 
-    /// Whether so many bytes more may be kept.
+    /// Whether so many bytes more may be kept; they count until they are
+    /// [released](Self::release).
     fn reserve(&self, bytes: usize) -> bool {
         self.bytes.fetch_add(bytes, Ordering::SeqCst) + bytes <= BYTES
+    }
+
+    fn release(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::SeqCst);
     }
 }
 
@@ -112,7 +117,8 @@ impl Windowed {
         while let Some(batch) = rows.try_next().await? {
             let more = batch.get_array_memory_size();
             bytes += more;
-            if bytes > WINDOW_BYTES || !windows.reserve(more) {
+            if !windows.reserve(more) || bytes > WINDOW_BYTES {
+                windows.release(bytes);
                 return Ok(None);
             }
             kept.push(batch);

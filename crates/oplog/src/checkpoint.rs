@@ -1,4 +1,4 @@
-//! Checkpoints of the Delta log, as delta-rs makes them.
+//! Checkpoints of the Delta log, as the kernel of delta-rs makes them.
 //!
 //! The store that is handed to delta-rs is rooted at the table, and the table
 //! is given the location `file:///` in it, so that no host path is turned into

@@ -3,7 +3,7 @@
 //! Commit files are written ([`commit`]) and replayed ([`replay`]) here by the
 //! Delta protocol, and not through delta-rs, because an open then reads each
 //! file once and keeps only what is needed, and because damage to one is found.
-//! Checkpoints are made by delta-rs.
+//! Checkpoints are made by the kernel of delta-rs.
 
 mod commit;
 mod replay;

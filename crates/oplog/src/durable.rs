@@ -7,9 +7,9 @@
 //! decoded and compared with the table before it gets its name, because readers
 //! find checkpoints by listing.
 //!
-//! Reads are the local store's own, but for the names in the log and its commits,
-//! which [`DeltaLog`](crate::delta::DeltaLog) reads itself. The store is rooted at the log's
-//! directory, so no host path ever passes through a URL.
+//! Reads are the local store's own, but for the names in the log, its commits and
+//! checkpoints, which [`DeltaLog`](crate::delta::DeltaLog) reads itself. The store
+//! is rooted at the log's directory, so no host path ever passes through a URL.
 
 use std::fmt;
 use std::io;

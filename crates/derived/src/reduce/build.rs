@@ -2,7 +2,8 @@
 //!
 //! The finest level folds rows. A dirty bucket of a coarser level folds all its
 //! children, read from the finer level's tiles, which are whole by then. So a
-//! first build, an increment and a repair go one way, and give the same bytes.
+//! first build, an increment and a repair go one way, and give the same buckets;
+//! what has no [tail] has the same bytes too.
 //!
 //! Always true: a tile's clean buckets are taken over as they are; nothing that
 //! an index names is changed; memory holds pieces of a tile and of its parent.
